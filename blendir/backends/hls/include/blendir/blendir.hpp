@@ -1,0 +1,16 @@
+/// The whole library.
+#ifndef BLENDIR_BLENDIR_HPP
+#define BLENDIR_BLENDIR_HPP
+
+#include "axi.hpp"
+#include "elementwise.hpp"
+#include "mvu.hpp"
+#include "numerics.hpp"
+#include "pool.hpp"
+#include "popcount.hpp"
+#include "route.hpp"
+#include "stream.hpp"
+#include "types.hpp"
+#include "window.hpp"
+
+#endif  // BLENDIR_BLENDIR_HPP

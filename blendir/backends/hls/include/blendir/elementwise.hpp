@@ -1,0 +1,205 @@
+/// Elementwise units: P positions of C elements in beats of G (G divides C), P*(C/G) cycles per
+/// frame. Channel cg*G + g is element g of beat cg; tables are [G][C/G].
+#ifndef BLENDIR_ELEMENTWISE_HPP
+#define BLENDIR_ELEMENTWISE_HPP
+
+#include "numerics.hpp"
+#include "stream.hpp"
+#include "types.hpp"
+
+namespace blendir {
+
+template <typename Cfg>
+struct beat_plan {
+  static_assert(Cfg::C % Cfg::G == 0, "the group divides the channels");
+  static const int groups = Cfg::C / Cfg::G;
+  static const int beats = Cfg::P * groups;  // per frame
+};
+
+/// out = saturate_EO(round((x >= k ? a1*x + b1 : a0*x + b0) / 2^SHIFT)), k, a, b per channel.
+template <typename Cfg>
+void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
+                      const sint<Cfg::KB> k[Cfg::G][beat_plan<Cfg>::groups],
+                      const sint<Cfg::AB> a0[Cfg::G][beat_plan<Cfg>::groups],
+                      const sint<Cfg::BB> b0[Cfg::G][beat_plan<Cfg>::groups],
+                      const sint<Cfg::AB> a1[Cfg::G][beat_plan<Cfg>::groups],
+                      const sint<Cfg::BB> b1[Cfg::G][beat_plan<Cfg>::groups], unsigned frames) {
+  typedef beat_plan<Cfg> plan;
+  typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
+  const int PRODUCT = input::width + Cfg::AB, TOTAL = max_of(PRODUCT, Cfg::BB) + 1;
+#pragma HLS array_partition variable=k complete dim=1
+#pragma HLS array_partition variable=a0 complete dim=1
+#pragma HLS array_partition variable=b0 complete dim=1
+#pragma HLS array_partition variable=a1 complete dim=1
+#pragma HLS array_partition variable=b1 complete dim=1
+  counter<plan::groups> cg = 0;
+  const count_t cycles = count_t(frames) * count_t(plan::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G * Cfg::E> beat = in.read();
+    bits<Cfg::G * Cfg::EO> result = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      const num<input::width> x = input::get(beat, g);
+      const bool upper = x >= k[g][cg];
+      const num<Cfg::AB> a = upper ? a1[g][cg] : a0[g][cg];
+      const num<Cfg::BB> b = upper ? b1[g][cg] : b0[g][cg];
+      const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a, x);
+      const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b));
+      put<Cfg::EO>(result, g, narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
+    }
+    out.write(result);
+    advance<plan::groups - 1>(cg);
+  }
+}
+
+/// bit = (x >= t) xor inv, t and inv per channel.
+template <typename Cfg>
+void threshold(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G>>& out,
+               const sint<Cfg::TB> t[Cfg::G][beat_plan<Cfg>::groups],
+               const bits<1> inv[Cfg::G][beat_plan<Cfg>::groups], unsigned frames) {
+  typedef beat_plan<Cfg> plan;
+  typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
+#pragma HLS array_partition variable=t complete dim=1
+#pragma HLS array_partition variable=inv complete dim=1
+  counter<plan::groups> cg = 0;
+  const count_t cycles = count_t(frames) * count_t(plan::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G * Cfg::E> beat = in.read();
+    bits<Cfg::G> result = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      const bool above = input::get(beat, g) >= t[g][cg];
+      put<1>(result, g, bits<1>(above != (inv[g][cg] != 0)));
+    }
+    out.write(result);
+    advance<plan::groups - 1>(cg);
+  }
+}
+
+/// saturate_EO(round((a*2^SA + b*2^SB) / 2^SHIFT)), a of EA and b of EB signed bits.
+template <typename Cfg>
+inline num<Cfg::EO> aligned_sum(num<Cfg::EA> a, num<Cfg::EB> b) {
+#pragma HLS inline
+  static_assert(Cfg::SA >= 0 && Cfg::SB >= 0, "alignment shifts are left shifts");
+  const int TOTAL = max_of(Cfg::EA + Cfg::SA, Cfg::EB + Cfg::SB) + 1;
+  const num<TOTAL> total = num<TOTAL>(shift_left<TOTAL, Cfg::SA>(num<TOTAL>(a)) +
+                                      shift_left<TOTAL, Cfg::SB>(num<TOTAL>(b)));
+  return narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total);
+}
+
+/// out = saturate_EO(round((a*2^SA + b*2^SB) / 2^SHIFT)).
+template <typename Cfg>
+void add(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>& b,
+         stream<bits<Cfg::G * Cfg::EO>>& out, unsigned frames) {
+  const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G * Cfg::EA> left = a.read();
+    const bits<Cfg::G * Cfg::EB> right = b.read();
+    bits<Cfg::G * Cfg::EO> result = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      put<Cfg::EO>(result, g,
+                   aligned_sum<Cfg>(get_signed<Cfg::EA>(left, g), get_signed<Cfg::EB>(right, g)));
+    }
+    out.write(result);
+  }
+}
+
+/// add and threshold in one: sum as in add, bit = (sum >= t) xor inv.
+template <typename Cfg>
+void residual(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>& b,
+              stream<bits<Cfg::G * Cfg::EO>>& sum, stream<bits<Cfg::G>>& bit,
+              const sint<Cfg::TB> t[Cfg::G][beat_plan<Cfg>::groups],
+              const bits<1> inv[Cfg::G][beat_plan<Cfg>::groups], unsigned frames) {
+  typedef beat_plan<Cfg> plan;
+#pragma HLS array_partition variable=t complete dim=1
+#pragma HLS array_partition variable=inv complete dim=1
+  counter<plan::groups> cg = 0;
+  const count_t cycles = count_t(frames) * count_t(plan::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G * Cfg::EA> left = a.read();
+    const bits<Cfg::G * Cfg::EB> right = b.read();
+    bits<Cfg::G * Cfg::EO> sums = 0;
+    bits<Cfg::G> signs = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      const num<Cfg::EO> value =
+          aligned_sum<Cfg>(get_signed<Cfg::EA>(left, g), get_signed<Cfg::EB>(right, g));
+      put<Cfg::EO>(sums, g, value);
+      put<1>(signs, g, bits<1>((value >= t[g][cg]) != (inv[g][cg] != 0)));
+    }
+    sum.write(sums);
+    bit.write(signs);
+    advance<plan::groups - 1>(cg);
+  }
+}
+
+/// out = saturate_EO(round(x / 2^SHIFT)); a negative SHIFT is an exact left shift.
+template <typename Cfg>
+void requantize(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
+                unsigned frames) {
+  typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
+  const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G * Cfg::E> beat = in.read();
+    bits<Cfg::G * Cfg::EO> result = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      put<Cfg::EO>(result, g,
+                   narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, input::width>(input::get(beat, g)));
+    }
+    out.write(result);
+  }
+}
+
+/// out = min(max(x, LO), HI), signed, E bits in and out.
+template <typename Cfg>
+void clamp(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::E>>& out,
+           unsigned frames) {
+  typedef num<Cfg::E> value_t;
+  static_assert(Cfg::LO <= Cfg::HI, "empty range");
+  static_assert(bits_for(Cfg::HI < 0 ? -(Cfg::HI + 1LL) : Cfg::HI) < Cfg::E || Cfg::HI == 0 ||
+                Cfg::HI == -1, "HI outside the format");
+  static_assert(bits_for(Cfg::LO < 0 ? -(Cfg::LO + 1LL) : Cfg::LO) < Cfg::E || Cfg::LO == 0 ||
+                Cfg::LO == -1, "LO outside the format");
+  const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G * Cfg::E> beat = in.read();
+    bits<Cfg::G * Cfg::E> result = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      value_t x = get_signed<Cfg::E>(beat, g);
+      if (x < value_t(Cfg::LO)) x = value_t(Cfg::LO);
+      if (x > value_t(Cfg::HI)) x = value_t(Cfg::HI);
+      put<Cfg::E>(result, g, x);
+    }
+    out.write(result);
+  }
+}
+
+/// Bit 1 becomes +1 and bit 0 becomes -1, as 2-bit two's complement.
+template <typename Cfg>
+void bits_to_value(stream<bits<Cfg::G>>& in, stream<bits<2 * Cfg::G>>& out, unsigned frames) {
+  const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<Cfg::G> beat = in.read();
+    bits<2 * Cfg::G> result = 0;
+    for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+      put<1>(result, 2 * g, 1);
+      put<1>(result, 2 * g + 1, bits<1>(get_unsigned<1>(beat, g) == 0));
+    }
+    out.write(result);
+  }
+}
+
+}  // namespace blendir
+
+#endif  // BLENDIR_ELEMENTWISE_HPP

@@ -1,0 +1,286 @@
+/// Matrix-vector units: one flat loop over positions, output folds and input folds.
+/// A vector of V elements arrives in SF = ceil(V/SIMD) beats and is kept while NF = OUT/PE folds
+/// of output channels are computed: OH*OW*NF*SF cycles per frame, fold nf outermost.
+#ifndef BLENDIR_MVU_HPP
+#define BLENDIR_MVU_HPP
+
+#include "numerics.hpp"
+#include "popcount.hpp"
+#include "stream.hpp"
+#include "types.hpp"
+
+namespace blendir {
+
+template <typename Cfg>
+struct mvu_plan {
+  static const int SF = (Cfg::V + Cfg::SIMD - 1) / Cfg::SIMD;
+  static const int NF = Cfg::OUT / Cfg::PE;
+  static_assert(Cfg::OUT % Cfg::PE == 0, "PE divides the output channels");
+};
+
+/// Position of a matrix-vector unit: input fold, output fold, weight tile, border class.
+template <typename Cfg>
+struct mvu_position {
+  typedef mvu_plan<Cfg> plan;
+  counter<plan::SF> sf;
+  counter<plan::NF> nf;
+  counter<plan::SF * plan::NF> tile;
+  counter<Cfg::OH> y;
+  counter<Cfg::OW> x;
+  mvu_position() : sf(0), nf(0), tile(0), y(0), x(0) {}
+  bool first() const { return sf == 0; }
+  bool last() const { return sf == plan::SF - 1; }
+  /// Index (row class * RX + column class) * NF + nf into a border or bias table.
+  int border(const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW]) const {
+#pragma HLS inline
+    if (Cfg::RY * Cfg::RX == 1) return nf;
+    const int row = row_class[y], column = col_class[x];
+    return (row * Cfg::RX + column) * plan::NF + nf;
+  }
+  /// Move on by RUN input folds, 1 or a whole output fold.
+  template <int RUN>
+  void step() {
+#pragma HLS inline
+    advance<plan::SF * plan::NF - RUN, RUN>(tile);
+    if (!advance<plan::SF - RUN, RUN>(sf)) return;
+    if (!advance<plan::NF - 1>(nf)) return;
+    if (advance<Cfg::OW - 1>(x)) advance<Cfg::OH - 1>(y);
+  }
+};
+
+/// The input vector: read during fold 0, replayed afterwards.
+template <int N, int SF>
+struct vector_buffer {
+  bits<N> beats[SF];
+  vector_buffer() {
+#ifndef __SYNTHESIS__
+    for (int i = 0; i < SF; ++i) beats[i] = unwritten<N>();
+#endif
+  }
+  template <typename Index>
+  bits<N> next(stream<bits<N>>& in, bool fresh, Index sf) {
+#pragma HLS inline
+    bits<N> beat = 0;
+    if (fresh) {
+      beat = in.read();
+      beats[sf] = beat;
+    } else {
+      beat = beats[sf];
+    }
+    return beat;
+  }
+};
+
+/// acc[o] = V - 2*popcount(in xor weight[o]) + border[class][o], the +-1 dot product plus a
+/// constant per border class, for output channel o = nf*PE + pe. Unused lanes of the last beat are
+/// 0 in both operands. Writes PE accumulators of ACC bits at the end of each fold.
+template <typename Cfg>
+void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
+                const bits<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
+                const sint<Cfg::ACC> border[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
+                const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+                unsigned frames) {
+  typedef mvu_plan<Cfg> plan;
+  const int PE = Cfg::PE, SIMD = Cfg::SIMD, ACC = Cfg::ACC, V = Cfg::V;
+  typedef num<bits_for(plan::SF * SIMD) + 1> sum_t;
+  const int TOTAL = max_of(bits_for(V) + 2, ACC) + 1;
+  typedef num<TOTAL> total_t;
+#pragma HLS array_partition variable=weights complete dim=1
+#pragma HLS array_partition variable=border complete dim=1
+  vector_buffer<SIMD, plan::SF> buffer;
+  sum_t differ[PE];
+#pragma HLS array_partition variable=differ complete dim=1
+  for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+    differ[pe] = 0;
+  }
+  // C-simulation takes a whole fold per round, so that its inner loop has constant bounds;
+  // hardware takes one cycle per round. The order of reads, sums and writes is the same.
+  const int RUN = synthesis ? 1 : plan::SF;
+  mvu_position<Cfg> at;
+  const count_t rounds =
+      count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * (plan::SF / RUN));
+  for (count_t n = 0; n < rounds; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    for (int run = 0; run < RUN; ++run) {
+#pragma HLS unroll
+      const int sf = synthesis ? int(at.sf) : run;
+      const bits<SIMD> beat = buffer.next(in, at.nf == 0, sf);
+      for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+        const sum_t count = sum_t(popcount<SIMD>(bits<SIMD>(beat ^ weights[pe][at.tile + run])));
+        differ[pe] = sf == 0 ? count : sum_t(differ[pe] + count);
+      }
+      if (sf == plan::SF - 1) {
+        const int index = at.border(row_class, col_class);
+        bits<PE * ACC> result = 0;
+        for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+          const total_t twice = shift_left<TOTAL, 1>(total_t(differ[pe]));
+          put<ACC>(result, pe, total_t(total_t(V) - twice + total_t(border[pe][index])));
+        }
+        out.write(result);
+      }
+    }
+    at.template step<RUN>();
+  }
+}
+
+/// The default column of XNOR lanes; another type with the same member may stand in for it.
+struct xnor_logic {
+  template <int PE, int SIMD>
+  static void column(const bits<SIMD>& beat, const bits<SIMD> (&weight)[PE],
+                     bits<SIMD> (&same)[PE]) {
+#pragma HLS inline
+    for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+      same[pe] = bits<SIMD>(~(beat ^ weight[pe]));
+    }
+  }
+};
+
+/// First half of binary_mvu: ~(in xor weight), one beat of PE*SIMD bits per cycle, channel pe at
+/// bits [pe*SIMD, (pe+1)*SIMD).
+template <typename Cfg, typename Xnor = xnor_logic>
+void xnor_lanes(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::SIMD>>& out,
+                const bits<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
+                unsigned frames) {
+  typedef mvu_plan<Cfg> plan;
+  const int PE = Cfg::PE, SIMD = Cfg::SIMD;
+#pragma HLS array_partition variable=weights complete dim=1
+  vector_buffer<SIMD, plan::SF> buffer;
+  mvu_position<Cfg> at;
+  const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<SIMD> beat = buffer.next(in, at.nf == 0, at.sf);
+    bits<SIMD> weight[PE], same[PE];
+#pragma HLS array_partition variable=weight complete dim=1
+#pragma HLS array_partition variable=same complete dim=1
+    for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+      weight[pe] = weights[pe][at.tile];
+    }
+    Xnor::template column<PE, SIMD>(beat, weight, same);
+    bits<PE * SIMD> lanes = 0;
+    for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+      put<SIMD>(lanes, pe, same[pe]);
+    }
+    out.write(lanes);
+    at.template step<1>();
+  }
+}
+
+/// Second half: acc = 2*(ones - unused) - V + border, where the SF*SIMD - V unused lanes are all
+/// 1. Equal to binary_mvu bit for bit.
+template <typename Cfg>
+void popcount_mvu(stream<bits<Cfg::PE * Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
+                  const sint<Cfg::ACC> border[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
+                  const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+                  unsigned frames) {
+  typedef mvu_plan<Cfg> plan;
+  const int PE = Cfg::PE, SIMD = Cfg::SIMD, ACC = Cfg::ACC, LANES = plan::SF * SIMD;
+  const int OFFSET = 2 * (LANES - Cfg::V) + Cfg::V;
+  const int TOTAL = max_of(bits_for(2 * LANES) + 1, ACC) + 1;
+  typedef num<bits_for(LANES) + 1> sum_t;
+  typedef num<TOTAL> total_t;
+#pragma HLS array_partition variable=border complete dim=1
+  sum_t agree[PE];
+#pragma HLS array_partition variable=agree complete dim=1
+  for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+    agree[pe] = 0;
+  }
+  mvu_position<Cfg> at;
+  const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<PE * SIMD> lanes = in.read();
+    for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+      const sum_t count = sum_t(popcount<SIMD>(slice<SIMD>(lanes, pe * SIMD)));
+      agree[pe] = at.first() ? count : sum_t(agree[pe] + count);
+    }
+    if (at.last()) {
+      const int index = at.border(row_class, col_class);
+      bits<PE * ACC> result = 0;
+      for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+        const total_t twice = shift_left<TOTAL, 1>(total_t(agree[pe]));
+        put<ACC>(result, pe, total_t(twice - total_t(OFFSET) + total_t(border[pe][index])));
+      }
+      out.write(result);
+    }
+    at.template step<1>();
+  }
+}
+
+/// out[o] = saturate_EO(round((sum_v in[v]*weight[o][v] + bias[class][o]) / 2^SHIFT)), the sum in
+/// ACC bits. Elements of E bits (signed if IS_SIGNED) in beats of SIMD; PE outputs per beat.
+template <typename Cfg>
+void fixed_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::EO>>& out,
+               const sint<Cfg::WB> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF]
+                                          [Cfg::SIMD],
+               const sint<Cfg::BB> bias[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
+               const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+               unsigned frames) {
+  typedef mvu_plan<Cfg> plan;
+  typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
+  const int PE = Cfg::PE, SIMD = Cfg::SIMD, EO = Cfg::EO;
+  const int TOTAL = max_of(Cfg::ACC, Cfg::BB) + 1;
+  typedef num<Cfg::ACC> sum_t;
+#pragma HLS array_partition variable=weights complete dim=1
+#pragma HLS array_partition variable=weights complete dim=3
+#pragma HLS array_partition variable=bias complete dim=1
+  num<input::width> held[plan::SF][SIMD];
+#pragma HLS array_partition variable=held complete dim=2
+  sum_t acc[PE];
+#pragma HLS array_partition variable=acc complete dim=1
+  for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+    acc[pe] = 0;
+  }
+#ifndef __SYNTHESIS__
+  for (int f = 0; f < plan::SF; ++f) {
+    for (int s = 0; s < SIMD; ++s) held[f][s] = input::get(unwritten<Cfg::E>(), 0);
+  }
+#endif
+  mvu_position<Cfg> at;
+  const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
+  for (count_t n = 0; n < cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    if (at.nf == 0) {
+      const bits<SIMD * Cfg::E> beat = in.read();
+      for (int s = 0; s < SIMD; ++s) {
+#pragma HLS unroll
+        held[at.sf][s] = input::get(beat, s);
+      }
+    }
+    for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+      sum_t sum = at.first() ? sum_t(0) : acc[pe];
+      for (int s = 0; s < SIMD; ++s) {
+#pragma HLS unroll
+        sum = sum_t(sum + sum_t(multiply<input::width, Cfg::WB>(held[at.sf][s],
+                                                                weights[pe][at.tile][s])));
+      }
+      acc[pe] = sum;
+    }
+    if (at.last()) {
+      const int index = at.border(row_class, col_class);
+      bits<PE * EO> result = 0;
+      for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+        const num<TOTAL> total = num<TOTAL>(num<TOTAL>(acc[pe]) + num<TOTAL>(bias[pe][index]));
+        put<EO>(result, pe, narrow<EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
+      }
+      out.write(result);
+    }
+    at.template step<1>();
+  }
+}
+
+}  // namespace blendir
+
+#endif  // BLENDIR_MVU_HPP

@@ -1,0 +1,152 @@
+/// stream<T>: first-in first-out channel with blocking reads. In C-simulation it is unbounded, a
+/// read of an empty stream ends the program with status 3, and BLENDIR_TRACE (a directory)
+/// records every beat in <directory>/<name>.bin, ceil(N/8) little-endian bytes each.
+#ifndef BLENDIR_STREAM_HPP
+#define BLENDIR_STREAM_HPP
+
+#include "types.hpp"
+
+#ifdef BLENDIR_AP_TYPES
+#include <hls_stream.h>
+#endif
+
+#ifndef BLENDIR_TOOL_TYPES
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+#ifdef BLENDIR_TRACE
+#include <set>
+#endif
+#endif
+
+namespace blendir {
+
+#ifdef BLENDIR_TOOL_TYPES
+
+template <typename T>
+using stream = hls::stream<T>;
+
+#else
+
+[[noreturn]] inline void stream_failure(const std::string& name, const char* what) {
+  std::fprintf(stderr, "blendir: stream '%s' %s\n", name.c_str(), what);
+  std::fflush(stderr);
+  std::_Exit(3);
+}
+
+/// The payload whose bits a trace records; a type with side channels overloads it.
+template <typename T>
+inline const T& trace_payload(const T& value) {
+  return value;
+}
+
+#ifdef BLENDIR_TRACE
+/// Appends beats to the stream's file; the first stream of a name in the process empties it.
+class stream_trace {
+ public:
+  explicit stream_trace(const std::string& name) {
+    static std::set<std::string> seen;
+    const std::string path = std::string(BLENDIR_TRACE) + "/" + name + ".bin";
+    file_ = std::fopen(path.c_str(), seen.insert(name).second ? "wb" : "ab");
+    if (file_ == nullptr) stream_failure(name, "cannot open its trace file");
+  }
+  ~stream_trace() { std::fclose(file_); }
+  stream_trace(const stream_trace&) = delete;
+  stream_trace& operator=(const stream_trace&) = delete;
+  template <typename T>
+  void record(const T& value) {
+    record_bits<T::width>(value);
+  }
+
+ private:
+  template <int N, typename T>
+  void record_bits(const T& value) {
+    for (int i = 0; i < N / 8; ++i) {
+      std::fputc(static_cast<int>(get_unsigned<8>(value, i)), file_);
+    }
+    if (N % 8 != 0) {
+      std::fputc(static_cast<int>(slice<(N % 8 != 0 ? N % 8 : 1)>(value, N / 8 * 8)), file_);
+    }
+  }
+  std::FILE* file_;
+};
+#else
+class stream_trace {
+ public:
+  explicit stream_trace(const std::string&) {}
+  template <typename T>
+  void record(const T&) {}
+};
+#endif
+
+#ifdef BLENDIR_AP_TYPES
+
+template <typename T>
+class stream : public hls::stream<T> {
+ public:
+  explicit stream(const char* name) : hls::stream<T>(name), name_(name), trace_(name_) {}
+  T read() {
+    if (this->empty()) stream_failure(name_, "is read while empty");
+    return hls::stream<T>::read();
+  }
+  void read(T& value) { value = read(); }
+  void write(const T& value) {
+    trace_.record(trace_payload(value));
+    hls::stream<T>::write(value);
+  }
+
+ private:
+  std::string name_;
+  stream_trace trace_;
+};
+
+#else
+
+template <typename T>
+class stream {
+ public:
+  explicit stream(const char* name)
+      : name_(name), trace_(name_), cells_(64), head_(0), tail_(0), data_(cells_.data()) {}
+  stream(const stream&) = delete;
+  stream& operator=(const stream&) = delete;
+  T read() {
+    if (head_ == tail_) stream_failure(name_, "is read while empty");
+    return data_[head_++];
+  }
+  void read(T& value) { value = read(); }
+  void write(const T& value) {
+    trace_.record(trace_payload(value));
+    if (tail_ == cells_.size()) make_room();
+    data_[tail_++] = value;
+  }
+  /// For test benches only: processes never ask.
+  bool empty() const { return head_ == tail_; }
+  std::size_t size() const { return tail_ - head_; }
+
+ private:
+  /// Reuse the cells already read once they are half of all, else double.
+  void make_room() {
+    if (2 * head_ >= cells_.size()) {
+      for (std::size_t i = head_; i < tail_; ++i) data_[i - head_] = data_[i];
+      tail_ -= head_;
+      head_ = 0;
+    } else {
+      cells_.resize(2 * cells_.size());
+      data_ = cells_.data();
+    }
+  }
+  std::string name_;
+  stream_trace trace_;
+  std::vector<T> cells_;
+  std::size_t head_, tail_;  // next cell to read, to write
+  T* data_;
+};
+
+#endif
+#endif
+
+}  // namespace blendir
+
+#endif  // BLENDIR_STREAM_HPP

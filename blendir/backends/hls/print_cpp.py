@@ -1,0 +1,251 @@
+"""
+Printing a scheduled [stream] module as C++: the flat `top.cpp`, its header, `params.h` and `weights.h`.
+
+Decisions are attributes of the module; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from blendir.backends.hls.names import Names
+from blendir.backends.hls.units import Table, Unit, unit_of, uses_dsp_xnor
+from blendir.dialects import stream
+from blendir.dialects.stream import ProcessOp, StreamType, stream_type
+from blendir.passes.timing import processes
+
+LINE = 110
+HEADER = "// Made by blendir from a trained network; do not edit.\n"
+
+
+class Design:
+    """
+    A scheduled module with the names and units of its processes.
+    """
+
+    def __init__(self, module: ModuleOp):
+        self.module = module
+        self.processes = processes(module)
+        self.names = Names(self.processes)
+        self.units: dict[ProcessOp, Unit] = {op: unit_of(op) for op in self.processes}
+        self.streams: dict[SSAValue, str] = {
+            value: name
+            for op in self.processes
+            for value, name in zip(op.results, self.names.streams[op], strict=True)
+            if isinstance(value.type, StreamType)
+        }
+
+    @property
+    def source(self) -> stream.SourceOp:
+        """
+        Where frames enter.
+        """
+        return next(op for op in self.processes if isinstance(op, stream.SourceOp))
+
+    @property
+    def sink(self) -> stream.SinkOp:
+        """
+        Where results leave.
+        """
+        return next(op for op in self.processes if isinstance(op, stream.SinkOp))
+
+
+def literal(value: int, width: int) -> str:
+    """
+    An integer literal of C++14.
+    """
+    if value == -(1 << 63):
+        return "(-9223372036854775807LL - 1)"
+    return f"{value}{'LL' if width > 32 else ''}" if value < 1 << 63 else f"{value}ULL"
+
+
+def wide_literal(lanes: NDArray[np.bool_]) -> str:
+    """
+    A literal of `bits<N>`; N above 64 takes words, least significant first.
+    """
+    packed = np.packbits(lanes, bitorder="little")
+    words = [f"0x{int.from_bytes(packed[i : i + 8].tobytes(), 'little'):x}ULL" for i in range(0, len(packed), 8)]
+    return words[0] if len(lanes) <= 64 else f"blendir::from_words<{len(lanes)}>({', '.join(words)})"
+
+
+def braces(values: Any) -> str:
+    """
+    Nested initializers.
+    """
+    if isinstance(values, str):
+        return values
+    return "{" + ", ".join(braces(v) for v in values) + "}"
+
+
+def table_text(name: str, table: Table) -> str:
+    """
+    The definition of a table.
+    """
+    values = table.values
+    lanes = values.dtype == np.bool_
+    shape = values.shape[:-1] if lanes else values.shape
+    dims = "".join(f"[{extent}]" for extent in shape)
+    if table.width == 0:
+        kind = "unsigned char"
+    else:
+        kind = f"blendir::{'sint' if table.signed else 'bits'}<{table.width}>"
+    flat = values.reshape(-1, values.shape[-1]) if lanes else values.reshape(-1)
+    texts = [wide_literal(v) for v in flat] if lanes else [literal(int(v), table.width) for v in flat]
+    body = braces(np.array(texts, object).reshape(shape).tolist())
+    text = f"static const {kind} {name}_{table.suffix}{dims} = {body};"
+    return "\n".join(textwrap.wrap(text, LINE, subsequent_indent="    ", break_long_words=False))
+
+
+def params_text(design: Design) -> str:
+    """
+    `params.h`: a struct of integral constants for each process.
+    """
+    parts = [HEADER, "#ifndef PARAMS_H\n#define PARAMS_H\n"]
+    for op in design.processes:
+        fields = " ".join(f"static const int {k} = {v};" for k, v in design.units[op].config.items())
+        text = f"struct {design.names.processes[op]}_cfg {{ {fields} }};"
+        wrapped = textwrap.wrap(text, LINE, subsequent_indent="  ", break_on_hyphens=False)
+        parts += [f"/// {op.layer_name} ({op.name})", *wrapped, ""]
+    return "\n".join([*parts, "#endif  // PARAMS_H\n"])
+
+
+def weights_text(design: Design) -> str:
+    """
+    `weights.h`: the constants of each process.
+    """
+    parts = [HEADER, '#ifndef WEIGHTS_H\n#define WEIGHTS_H\n\n#include "blendir/types.hpp"\n']
+    for op in design.processes:
+        tables = design.units[op].tables
+        if tables:
+            parts.append(f"// {op.layer_name}")
+            parts += [table_text(design.names.processes[op], table) for table in tables]
+            parts.append("")
+    return "\n".join([*parts, "#endif  // WEIGHTS_H\n"])
+
+
+def top_header_text(design: Design) -> str:
+    """
+    `top.h`: the interface of the design.
+    """
+    source, sink = design.units[design.source].config, design.units[design.sink].config
+    frame_in, frame_out = source["P"], sink["P"] * sink["V"]
+    return f"""{HEADER}
+#ifndef TOP_H
+#define TOP_H
+
+#include "blendir/axi.hpp"
+
+/// One word per beat of a frame: {source["N"]} bits of pixels in raster order (H, W, C).
+typedef blendir::axi_word<{source["NI"]}> input_word;
+/// One word per output element, two's complement; TLAST ends a frame.
+typedef blendir::axi_word<{sink["NO"]}> output_word;
+
+static const int INPUT_WORDS = {frame_in};
+static const int OUTPUT_WORDS = {frame_out};
+
+/// Runs `frames` frames, one after another without a gap.
+void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames);
+
+#endif  // TOP_H
+"""
+
+
+def fifo_lines(design: Design) -> list[str]:
+    """
+    The declaration of every stream with its depth and storage.
+    """
+    lines: list[str] = []
+    for op in design.processes:
+        streams = [v for v in op.results if isinstance(v.type, StreamType)]
+        if not streams:
+            continue
+        assert op.fifo_depths is not None and op.fifo_storage is not None
+        for value, depth, storage in zip(
+            streams, op.fifo_depths.get_values(), op.fifo_storage.data, strict=True
+        ):
+            name = design.streams[value]
+            payload = stream_type(value).payload
+            lines += [f'  blendir::stream<blendir::bits<{payload}> > {name}("{name}");']
+            lines += stream_pragmas(name, int(depth), storage.data)
+            if uses_dsp_xnor(op):
+                lanes = design.units[op].config
+                name = f"{design.names.processes[op]}_xnor"
+                width = lanes["PE"] * lanes["SIMD"]
+                lines.append(f'  blendir::stream<blendir::bits<{width}> > {name}("{name}");')
+                lines += stream_pragmas(name, 16, "srl")
+    return lines
+
+
+def stream_pragmas(name: str, depth: int, storage: str) -> list[str]:
+    """
+    Depth and storage of a FIFO.
+    """
+    return [
+        f"#pragma HLS stream variable={name} depth={depth}",
+        f"#pragma HLS bind_storage variable={name} type=fifo impl={storage}",
+    ]
+
+
+def call_lines(design: Design, op: ProcessOp) -> list[str]:
+    """
+    The call of a process; two where the XNORs have a process of their own.
+    """
+    unit, name = design.units[op], design.names.processes[op]
+    reads = [design.streams[v] for v in op.operands if v in design.streams]
+    writes = [design.streams[v] for v in op.results if v in design.streams]
+    if isinstance(op, stream.SourceOp):
+        reads = ["in"]
+    if isinstance(op, stream.SinkOp):
+        writes = ["out"]
+    tables = [f"{name}_{table.suffix}" for table in unit.tables]
+    if uses_dsp_xnor(op):
+        lanes = f"{name}_xnor"
+        return [
+            f"  xnor_lanes_dsp<{name}_cfg>({', '.join([*reads, lanes, tables[0]])}, frames);",
+            f"  blendir::popcount_mvu<{name}_cfg>({', '.join([lanes, *writes, *tables[1:]])}, frames);",
+        ]
+    return [f"  blendir::{unit.function}<{name}_cfg>({', '.join([*reads, *writes, *tables])}, frames);"]
+
+
+def top_text(design: Design) -> str:
+    """
+    `top.cpp`: the dataflow region, one call per process.
+    """
+    lines = [
+        HEADER,
+        '#include "top.h"',
+        "",
+        '#include "blendir/blendir.hpp"',
+        '#include "params.h"',
+        '#include "weights.h"',
+        *(['#include "xnor_dsp.h"'] if any(map(uses_dsp_xnor, design.processes)) else []),
+        "",
+        "void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames) {",
+        "#pragma HLS interface axis port=in",
+        "#pragma HLS interface axis port=out",
+        "#pragma HLS interface s_axilite port=frames",
+        "#pragma HLS interface s_axilite port=return",
+        "#pragma HLS dataflow",
+        *fifo_lines(design),
+        *(line for op in design.processes for line in call_lines(design, op)),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def source_files(design: Design) -> dict[str, str]:
+    """
+    The sources of a design that depend on the network.
+    """
+    return {
+        "top.cpp": top_text(design),
+        "top.h": top_header_text(design),
+        "params.h": params_text(design),
+        "weights.h": weights_text(design),
+    }

@@ -1,0 +1,237 @@
+"""
+The folder of a design: sources, test bench, scripts, the IR of every stage and a report.
+
+A folder is written beside its destination and then renamed, so that a failure leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+
+from blendir.backends.hls import resources
+from blendir.backends.hls.dataflow import check_dataflow
+from blendir.backends.hls.pragmas import check_source
+from blendir.backends.hls.print_cpp import HEADER, Design, source_files
+from blendir.backends.hls.units import output_bits, uses_dsp_xnor
+from blendir.backends.hls.xnor_project import xnor_files
+from blendir.dialects import stream
+from blendir.dialects.stream import stream_type
+from blendir.interpreter import encode_input, input_type, run_module
+from blendir.packing import pack_beats
+from blendir.passes.timing import Timing
+
+GENERATOR = "blendir"
+ENTRIES = frozenset(
+    ("Makefile", "build", "hls", "hls_config.cfg", "host", "ir", "link.cfg", "report.json", "rtl", "run_hls.tcl", "src", "tb")
+)
+PACKAGE = files("blendir.backends.hls")
+
+
+def devices() -> dict[str, dict[str, Any]]:
+    """
+    The known targets.
+    """
+    return json.loads((PACKAGE / "devices.json").read_text())
+
+
+def device(target: str) -> dict[str, Any]:
+    """
+    One target; ValueError with the known ones otherwise.
+    """
+    known = devices()
+    if target not in known:
+        raise ValueError(f"unknown target {target}; the targets are {', '.join(known)}")
+    return known[target]
+
+
+def check_destination(out: Path) -> None:
+    """
+    Refuses a destination that holds something other than a design of ours.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ValueError(f"{out} is not a folder")
+    names = {entry.name for entry in out.iterdir()}
+    if not names:
+        return
+    try:
+        ours = json.loads((out / "report.json").read_text()).get("generator") == GENERATOR
+    except (OSError, ValueError, AttributeError):
+        ours = False
+    if not ours:
+        raise ValueError(f"{out} holds something else (no report.json of blendir); give an empty or new folder")
+    if unknown := sorted(names - ENTRIES):
+        raise ValueError(f"{out} also holds {', '.join(unknown)}, which blendir did not make; give a new folder")
+
+
+def beats_of(frames: NDArray[Any], kind: stream.StreamType) -> NDArray[np.uint8]:
+    """
+    Stream frames [N, positions, length] as bytes [N, beats, bytes per beat].
+    """
+    group = kind.group.data
+    filled = np.zeros((*frames.shape[:2], kind.beats * group), np.int64)
+    filled[..., : frames.shape[2]] = frames
+    beats = filled.reshape(len(frames), -1, group)
+    return pack_beats(beats, kind.format.width)
+
+
+def input_bytes(module: ModuleOp, source: stream.SourceOp, x: NDArray[Any]) -> bytes:
+    """
+    Frames [N, ..] of the caller as the words that the design reads.
+    """
+    encoded = encode_input(x, input_type(module))
+    kind = stream_type(source.result)
+    if encoded.ndim == 4:
+        encoded = encoded.transpose(0, 2, 3, 1)
+    return beats_of(encoded.reshape(len(encoded), kind.positions, kind.length.data), kind).tobytes()
+
+
+def golden_bytes(module: ModuleOp, sink: stream.SinkOp, x: NDArray[Any]) -> bytes:
+    """
+    What the design must write for frames [N, ..], from the interpreter.
+    """
+    leaving: list[NDArray[Any]] = []
+    producer = sink.input.owner
+
+    def observe(op: Any, index: int, value: NDArray[Any]) -> None:
+        if op is producer and op.results[index] is sink.input:
+            leaving.append(value)
+
+    run_module(module, x, observe)
+    return pack_beats(np.concatenate(leaving).reshape(-1, 1), output_bits(stream_type(sink.input).format.width)).tobytes()
+
+
+def layer_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
+    """
+    A row of the layer table for each process.
+    """
+    rows: list[dict[str, Any]] = []
+    for op in design.processes:
+        row: dict[str, Any] = {
+            "layer": op.layer_name,
+            "process": op.name.removeprefix("stream."),
+            "name": design.names.processes[op],
+            "cycles": timing.cycles[op],
+        }
+        if isinstance(op, stream.MvuOp):
+            row |= {"pe": op.pe, "simd": op.simd}
+        if op.fifo_depths is not None:
+            row["fifo_depths"] = [int(d) for d in op.fifo_depths.get_values()]
+        rows.append(row | {"resources": resources.cost_of(op)})
+    return rows
+
+
+def report(design: Design, timing: Timing, target: str, clock_mhz: float) -> dict[str, Any]:
+    """
+    What report.json holds; every cost is an estimate, every time a simulation.
+    """
+    layers = layer_rows(design, timing)
+    slowest = max(layers, key=lambda row: row["cycles"])
+    source, sink = stream_type(design.source.result), stream_type(design.sink.input)
+    return {
+        "generator": GENERATOR,
+        "target": target,
+        "clock_mhz": clock_mhz,
+        "cycles_per_frame": timing.frame_interval,
+        "frame_interval_cycles": timing.frame_interval,
+        "first_frame_latency_cycles": timing.first_frame_latency,
+        "fps": clock_mhz * 1e6 / timing.frame_interval,
+        "latency_us": timing.first_frame_latency / clock_mhz,
+        "bottleneck": slowest["layer"],
+        "resources": resources.total_cost([row["resources"] for row in layers]),
+        "how": {"cycles": "simulated", "resources": "estimated", "clock": "assumed"},
+        "input": {"element_bits": source.format.width, "scale": source.format.lsb, "words_per_frame": source.positions * source.beats},
+        "output": {"element_bits": sink.format.width, "scale": sink.format.lsb, "words_per_frame": sink.positions * sink.length.data},
+        "layers": layers,
+    }  # fmt: skip
+
+
+def check_sources(sources: Mapping[str, str]) -> None:
+    """
+    Every pragma and dataflow rule, on everything that is about to be written.
+    """
+    problems = [p for name, text in sources.items() if name.endswith((".cpp", ".h", ".hpp")) for p in check_source(text, name)]
+    problems += check_dataflow(sources["top.cpp"], "top.cpp")
+    if problems:
+        raise AssertionError("the generated C++ breaks a rule: " + "; ".join(problems))
+
+
+def library_files() -> dict[str, str]:
+    """
+    The header library.
+    """
+    folder = PACKAGE / "include" / "blendir"
+    return {f"blendir/{entry.name}": entry.read_text() for entry in sorted(folder.iterdir(), key=lambda e: e.name)}
+
+
+def project_files(
+    design: Design, stages: Mapping[str, ModuleOp], vectors: NDArray[Any], target: str, clock_mhz: float
+) -> dict[str, str | bytes]:
+    """
+    Every file of a design by its path.
+    """
+    chosen = device(target)
+    dsp = any(map(uses_dsp_xnor, design.processes))
+    if dsp and not chosen["dsp48e2"]:
+        raise ValueError(f"{target} has no DSP48E2, which --xnor dsp needs; use --xnor lut or another target")
+    sources = source_files(design)
+    rtl: dict[str, str] = {}
+    if dsp:
+        more, rtl = xnor_files(design)
+        sources |= more
+    check_sources(sources | library_files())
+    sink, source = design.units[design.sink].config, design.units[design.source].config
+    bench = template("tb.cpp").replace("INPUT_BITS", str(source["NI"])).replace("OUTPUT_BITS", str(sink["NO"]))
+    boxes = sorted(name for name in rtl if name.endswith(".json"))
+    values = {"part": chosen["part"], "period": f"{1000 / clock_mhz:.3f}"}
+    result: dict[str, str | bytes] = {f"src/{name}": text for name, text in (sources | library_files()).items()}
+    result |= {f"rtl/{name}": text for name, text in rtl.items()}
+    result |= {
+        "Makefile": template("Makefile"),
+        "run_hls.tcl": template("run_hls.tcl").format(
+            **values, blackboxes="".join(f"add_files -blackbox rtl/{b}\n" for b in boxes)
+        ),
+        "hls_config.cfg": template("hls_config.cfg").format(
+            **values, blackboxes="".join(f"syn.blackbox.file=rtl/{b}\n" for b in boxes)
+        ),
+        "tb/tb.cpp": HEADER + bench,
+        "tb/input.bin": input_bytes(design.module, design.source, vectors),
+        "tb/golden.bin": golden_bytes(design.module, design.sink, vectors),
+    }
+    result |= {f"ir/{name}.mlir": f"{module}\n" for name, module in stages.items()}
+    return result
+
+
+def template(name: str) -> str:
+    """
+    A file that ships with the backend.
+    """
+    return (PACKAGE / "templates" / name).read_text()
+
+
+def write_project(out: Path, contents: Mapping[str, str | bytes]) -> None:
+    """
+    Writes a folder beside its destination and renames it into place.
+    """
+    check_destination(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        fresh = Path(folder) / "new"
+        for name, content in contents.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        if out.exists():
+            out.rename(Path(folder) / "old")
+        fresh.rename(out)
+

@@ -1,0 +1,95 @@
+// Test bench: frames from a file, outputs to a file or compared with the interpreter's.
+//   csim                        runs tb/input.bin and compares with tb/golden.bin
+//   csim INPUT OUTPUT [BATCH]   runs INPUT in batches of BATCH chained frames (default 1)
+#include "top.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace {
+
+const int IN_BYTES = INPUT_BITS / 8;
+const int OUT_BYTES = OUTPUT_BITS / 8;
+typedef std::vector<unsigned char> buffer;
+
+buffer read_file(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) {
+    std::fprintf(stderr, "csim: cannot read %s\n", path.c_str());
+    std::exit(2);
+  }
+  buffer data;
+  unsigned char block[65536];
+  for (std::size_t n; (n = std::fread(block, 1, sizeof block, file)) > 0;) {
+    data.insert(data.end(), block, block + n);
+  }
+  std::fclose(file);
+  return data;
+}
+
+void write_file(const std::string& path, const buffer& data) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (file == nullptr || std::fwrite(data.data(), 1, data.size(), file) != data.size() ||
+      std::fclose(file) != 0) {
+    std::fprintf(stderr, "csim: cannot write %s\n", path.c_str());
+    std::exit(2);
+  }
+}
+
+void run(const buffer& input, buffer& output, std::size_t batch) {
+  const std::size_t frame = std::size_t(INPUT_WORDS) * IN_BYTES;
+  if (input.size() % frame != 0) {
+    std::fprintf(stderr, "csim: the input is not a whole number of frames of %zu bytes\n", frame);
+    std::exit(2);
+  }
+  const std::size_t frames = input.size() / frame;
+  const unsigned char* next = input.data();
+  for (std::size_t done = 0; done < frames; done += batch) {
+    const std::size_t now = frames - done < batch ? frames - done : batch;
+    blendir::stream<input_word> in("in");
+    blendir::stream<output_word> out("out");
+    for (std::size_t i = 0; i < now * INPUT_WORDS; ++i) {
+      blendir::bits<INPUT_BITS> data = 0;
+      for (int b = 0; b < IN_BYTES; ++b) blendir::put<8>(data, b, *next++);
+      in.write(blendir::make_axi_word<INPUT_BITS>(data, false));
+    }
+    top(in, out, static_cast<unsigned>(now));
+    for (std::size_t i = 0; i < now * OUTPUT_WORDS; ++i) {
+      const output_word word = out.read();
+      const bool last = word.last != 0;
+      if (last != (i % OUTPUT_WORDS == OUTPUT_WORDS - 1)) {
+        std::fprintf(stderr, "csim: TLAST is wrong at output %zu\n", i);
+        std::exit(1);
+      }
+      for (int b = 0; b < OUT_BYTES; ++b) {
+        output.push_back(static_cast<unsigned char>(blendir::get_unsigned<8>(word.data, b)));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool compare = argc < 3;
+  const std::string folder = argc == 2 ? argv[1] : "tb";
+  buffer output;
+  const buffer input = read_file(compare ? folder + "/input.bin" : argv[1]);
+  run(input, output, argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1);
+  if (!compare) {
+    write_file(argv[2], output);
+    return 0;
+  }
+  const buffer golden = read_file(folder + "/golden.bin");
+  std::size_t wrong = golden.size() != output.size() ? 1 : 0;
+  for (std::size_t i = 0; i < output.size() && i < golden.size(); ++i) wrong += output[i] != golden[i];
+  const std::size_t images = output.size() / (std::size_t(OUTPUT_WORDS) * OUT_BYTES);
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (std::size_t i = 0; i < output.size(); ++i) hash = (hash ^ output[i]) * 1099511628211ULL;
+  std::printf("csim: %zu images, output hash %016llx, %s\n", images,
+              static_cast<unsigned long long>(hash), wrong == 0 ? "PASS" : "FAIL");
+  return wrong == 0 ? 0 : 1;
+}

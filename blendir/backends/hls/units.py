@@ -1,0 +1,330 @@
+"""
+From processes to calls of the header library: each operation's unit, its configuration and its tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import SSAValue
+
+from blendir.dialects import stream
+from blendir.dialects.blend import FixedType, constant_value, tensor_type
+from blendir.dialects.stream import StreamType, stream_type
+from blendir.numerics import Rounding, signed_bits
+from blendir.packing import unpack_words
+
+OUTPUT_BITS = 32
+ROUND = {Rounding.HALF_UP: 0, Rounding.HALF_EVEN: 1}
+POOL = {stream.PoolKind.SUM: 0, stream.PoolKind.MAX: 1, stream.PoolKind.OR: 2}
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    A constant array of the design: `bits<width>` or `sint<width>` elements, or bytes (width 0).
+
+    Bits wider than 64 are given as rows of bools along the last axis of `values`.
+    """
+
+    suffix: str
+    signed: bool
+    width: int
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """
+    A call `function<config>(streams.., tables.., frames)`.
+    """
+
+    function: str
+    config: dict[str, int]
+    tables: tuple[Table, ...] = ()
+
+
+def axi_bits(payload: int) -> int:
+    """
+    The width of an AXI4-Stream word for a payload: whole bytes.
+    """
+    return -(-payload // 8) * 8
+
+
+def output_bits(element_width: int) -> int:
+    """
+    The width of an output word: 32 bits, or 64 for wider elements.
+    """
+    return OUTPUT_BITS if element_width <= OUTPUT_BITS else 64
+
+
+def element_config(kind: StreamType, width: str = "E", sign: str | None = "IS_SIGNED") -> dict[str, int]:
+    """
+    The configuration fields of an element type.
+    """
+    config = {width: kind.format.width}
+    if sign is not None:
+        config[sign] = int(kind.format.signed)
+    return config
+
+
+def signed_table(suffix: str, values: NDArray[Any]) -> Table:
+    """
+    A table of the narrowest signed integers that hold its values.
+    """
+    width = signed_bits(int(values.min()), int(values.max()))
+    return Table(suffix, True, width, values)
+
+
+def by_group(values: NDArray[Any], group: int) -> NDArray[Any]:
+    """
+    Per-element parameters as [group][beats]: element beat * group + g at [g][beat].
+    """
+    return values.reshape(-1, group).T
+
+
+def parameter_frame(op: stream.ElementwiseOp, count: int) -> dict[str, int]:
+    """
+    P and C of an elementwise unit: parameters of a position repeat, parameters of a frame do not.
+    """
+    kind = stream_type(op.operands[0])
+    if count == kind.length.data:
+        return {"P": kind.positions, "C": count, "G": kind.group.data}
+    return {"P": 1, "C": count, "G": kind.group.data}
+
+
+def plain_frame(kind: StreamType) -> dict[str, int]:
+    """
+    P, C and G of a unit without parameters.
+    """
+    return {"P": kind.positions, "C": kind.length.data, "G": kind.group.data}
+
+
+def fixed_frac(value: SSAValue) -> int:
+    """
+    Fractional bits of a fixed-point constant.
+    """
+    element = tensor_type(value).element_type
+    assert isinstance(element, FixedType)
+    return element.format.frac
+
+
+@singledispatch
+def unit_of(op: stream.ProcessOp) -> Unit:
+    """
+    The unit that computes a process.
+    """
+    raise NotImplementedError(f"no HLS unit computes {op.name}")
+
+
+@unit_of.register
+def _(op: stream.SourceOp) -> Unit:
+    kind = stream_type(op.result)
+    config = {"NI": axi_bits(kind.payload), "N": kind.payload, "P": kind.positions * kind.beats}
+    return Unit("axi_source", config)
+
+
+@unit_of.register
+def _(op: stream.SinkOp) -> Unit:
+    kind = stream_type(op.input)
+    frame = {"P": kind.positions, "V": kind.length.data, "G": kind.group.data}
+    return Unit("axi_sink", frame | element_config(kind) | {"NO": output_bits(kind.format.width)})
+
+
+@unit_of.register
+def _(op: stream.WindowOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result)
+    (kh, kw), (sh, sw), (ph, pw) = op.geometry
+    channels, width = source.length.data, source.format.width
+    config = {
+        "E": width, "C": channels, "H": source.rows.data, "W": source.columns.data, "KH": kh, "KW": kw, "SH": sh,
+        "SW": sw, "PH": ph, "PW": pw, "OH": result.rows.data, "OW": result.columns.data, "GI": source.group.data,
+        "GO": result.group.data,
+    }  # fmt: skip
+    pad = constant_value(op.pad).astype(np.int64) if op.pad is not None else np.zeros(channels, np.int64)
+    return Unit("window", config, (Table("pad", False, width, pad & ((1 << width) - 1)),))
+
+
+def mvu_config(op: stream.MvuOp, border: NDArray[Any]) -> dict[str, int]:
+    """
+    What binary and fixed-point matrix-vector units share.
+    """
+    result = stream_type(op.results[0])
+    return {
+        "OH": result.rows.data, "OW": result.columns.data, "V": op.vector, "SIMD": op.simd, "PE": op.pe,
+        "OUT": result.length.data, "RY": border.shape[1], "RX": border.shape[2],
+    }  # fmt: skip
+
+
+def border_rows(border: NDArray[Any], pe: int) -> NDArray[Any]:
+    """
+    A border or bias [O, RY, RX] as [PE][(row * RX + column) * NF + nf] of output nf * PE + pe.
+    """
+    outputs = border.shape[0]
+    return border.reshape(outputs // pe, pe, -1).transpose(1, 2, 0).reshape(pe, -1)
+
+
+def folded(matrix: NDArray[Any], op: stream.MvuOp) -> NDArray[Any]:
+    """
+    A matrix [O, V] as [PE][nf * SF + sf][SIMD]; missing columns are 0.
+    """
+    rows, beats = op.fold
+    filled = np.zeros((len(matrix), beats * op.simd), matrix.dtype)
+    filled[:, : matrix.shape[1]] = matrix
+    return filled.reshape(rows, op.pe, beats, op.simd).transpose(1, 0, 2, 3).reshape(op.pe, -1, op.simd)
+
+
+def class_tables(op: stream.MvuOp) -> tuple[Table, Table]:
+    """
+    The border class of each output row and column.
+    """
+    rows, columns = (np.array(v.get_values(), np.int64) for v in (op.row_classes, op.column_classes))
+    return Table("row_class", False, 0, rows), Table("column_class", False, 0, columns)
+
+
+def binary_tables(op: stream.BinaryMvuOp) -> tuple[Table, Table]:
+    """
+    Weights in lanes and corrections.
+    """
+    width = stream_type(op.result).format.width
+    lanes = unpack_words(constant_value(op.weight), 1)[:, : op.vector]
+    border = border_rows(constant_value(op.border), op.pe)
+    return Table("weights", False, op.simd, folded(lanes, op)), Table("border", True, width, border)
+
+
+@unit_of.register
+def _(op: stream.BinaryMvuOp) -> Unit:
+    border = constant_value(op.border)
+    config = mvu_config(op, border) | {"ACC": stream_type(op.result).format.width}
+    return Unit("binary_mvu", config, (*binary_tables(op), *class_tables(op)))
+
+
+@unit_of.register
+def _(op: stream.FixedMvuOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result)
+    weight, bias = constant_value(op.weight).astype(np.int64), constant_value(op.bias).astype(np.int64)
+    weights = signed_table("weights", folded(weight, op))
+    biases = signed_table("bias", border_rows(bias, op.pe))
+    limit = int(np.abs(weight).sum(axis=1).max()) * max(-source.format.low, source.format.high)
+    config = mvu_config(op, bias) | element_config(source) | {
+        "WB": weights.width, "BB": biases.width, "ACC": signed_bits(-limit, limit),
+        "SHIFT": fixed_frac(op.bias) - result.format.frac, "ROUND": ROUND[op.rounding.data],
+        "EO": result.format.width,
+    }  # fmt: skip
+    return Unit("fixed_mvu", config, (weights, biases, *class_tables(op)))
+
+
+@unit_of.register
+def _(op: stream.PiecewiseLinearOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result)
+    arrays = [constant_value(v).astype(np.int64) for v in op.operands[1:]]
+    frame = parameter_frame(op, len(arrays[0]))
+    k, a0, b0, a1, b1 = (signed_table(n, by_group(v, frame["G"])) for n, v in zip(("k", "a0", "b0", "a1", "b1"), arrays))
+    slope, offset = max(a0.width, a1.width), max(b0.width, b1.width)
+    config = frame | element_config(source) | {
+        "KB": k.width, "AB": slope, "BB": offset, "SHIFT": fixed_frac(op.offset0) - result.format.frac,
+        "ROUND": ROUND[op.rounding.data], "EO": result.format.width,
+    }  # fmt: skip
+    tables = (k, widen(a0, slope), widen(b0, offset), widen(a1, slope), widen(b1, offset))
+    return Unit("piecewise_linear", config, tables)
+
+
+def widen(table: Table, width: int) -> Table:
+    """
+    The same table with wider elements.
+    """
+    return Table(table.suffix, table.signed, width, table.values)
+
+
+def threshold_tables(limit: SSAValue, invert: SSAValue, group: int) -> tuple[Table, Table]:
+    """
+    Thresholds and inversions.
+    """
+    limits = by_group(constant_value(limit), group)
+    return signed_table("t", limits), Table("invert", False, 1, by_group(constant_value(invert), group).astype(np.int64))
+
+
+@unit_of.register
+def _(op: stream.ThresholdOp) -> Unit:
+    frame = parameter_frame(op, len(constant_value(op.threshold)))
+    tables = threshold_tables(op.threshold, op.invert, frame["G"])
+    return Unit("threshold", frame | element_config(stream_type(op.input)) | {"TB": tables[0].width}, tables)
+
+
+def sum_config(op: stream.AddOp | stream.ResidualOp) -> dict[str, int]:
+    """
+    How two formats are aligned, rounded and saturated.
+    """
+    a, b = (stream_type(v).format for v in (op.lhs, op.rhs))
+    result = stream_type(op.results[0]).format
+    common = max(a.frac, b.frac)
+    return {
+        "EA": a.width, "EB": b.width, "SA": common - a.frac, "SB": common - b.frac, "SHIFT": common - result.frac,
+        "ROUND": ROUND[op.rounding.data], "EO": result.width,
+    }  # fmt: skip
+
+
+@unit_of.register
+def _(op: stream.AddOp) -> Unit:
+    return Unit("add", plain_frame(stream_type(op.lhs)) | sum_config(op))
+
+
+@unit_of.register
+def _(op: stream.ResidualOp) -> Unit:
+    frame = parameter_frame(op, len(constant_value(op.threshold)))
+    tables = threshold_tables(op.threshold, op.invert, frame["G"])
+    return Unit("residual", frame | sum_config(op) | {"TB": tables[0].width}, tables)
+
+
+@unit_of.register
+def _(op: stream.ClampOp) -> Unit:
+    kind = stream_type(op.input)
+    bounds = {"LO": op.low.value.data, "HI": op.high.value.data}
+    return Unit("clamp", plain_frame(kind) | element_config(kind, sign=None) | bounds)
+
+
+@unit_of.register
+def _(op: stream.RequantizeOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result).format
+    rounding = {"SHIFT": source.format.frac - result.frac, "ROUND": ROUND[op.rounding.data], "EO": result.width}
+    return Unit("requantize", plain_frame(source) | element_config(source) | rounding)
+
+
+@unit_of.register
+def _(op: stream.BitsToValueOp) -> Unit:
+    return Unit("bits_to_value", plain_frame(stream_type(op.input)))
+
+
+@unit_of.register
+def _(op: stream.PoolOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result)
+    config = plain_frame(result) | {"TAPS": op.taps.value.data} | element_config(source)
+    return Unit("pool", config | {"KIND": POOL[op.kind.data], "EO": result.format.width})
+
+
+@unit_of.register
+def _(op: stream.ForkOp) -> Unit:
+    kind = stream_type(op.input)
+    return Unit(f"fork{len(op.copies)}", {"P": kind.positions, "B": kind.beats, "N": kind.payload})
+
+
+@unit_of.register
+def _(op: stream.ConcatOp) -> Unit:
+    a, b = stream_type(op.lhs), stream_type(op.rhs)
+    lengths = {"CA": a.length.data, "CB": b.length.data}
+    return Unit("concat", {"P": a.positions, **lengths, "G": a.group.data, "E": a.format.width})
+
+
+def uses_dsp_xnor(op: stream.ProcessOp) -> bool:
+    """
+    Whether a process makes its XNORs in DSPs.
+    """
+    return isinstance(op, stream.BinaryMvuOp) and op.xnor == StringAttr("dsp")
+
+

@@ -1,0 +1,129 @@
+"""
+From a module or a PyTorch model to a verified design folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from blendir.backends.hls.csim import Csim
+from blendir.backends.hls.print_cpp import Design
+from blendir.backends.hls.project import check_destination, device, project_files, report, write_project
+from blendir.dialects.blend.types import ui8
+from blendir.interpreter import input_type
+from blendir.passes import pipeline
+from blendir.passes.stage import STAGES, Stage, is_stream, reached, stage_of
+from blendir.passes.timing import simulate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+VECTORS = 16
+
+
+@dataclass
+class Build:
+    """
+    A compiled design: its scheduled module, its folder and its report.
+    """
+
+    module: ModuleOp
+    path: Path
+    report: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def _csim(self) -> Csim:
+        return Csim(self.module, self.path)
+
+    def csim(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """
+        Runs frames x [N, ..] through the C++ (compiled once); equal to `blendir.run(self.module, x)` bit for bit.
+        """
+        return self._csim(x)
+
+
+def test_vectors(module: ModuleOp, calibration: NDArray[Any] | None) -> NDArray[Any]:
+    """
+    The first 16 calibration frames, else 16 seeded random ones.
+    """
+    if calibration is not None and len(calibration):
+        return np.asarray(calibration)[:VECTORS]
+    kind = input_type(module)
+    shape = (VECTORS, *kind.get_shape()[1:])
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, shape, np.uint8) if kind.element_type == ui8 else rng.normal(size=shape)
+
+
+def lower_all(
+    module: ModuleOp, calibration: NDArray[Any] | None, ctx: Context | None, options: dict[str, Any]
+) -> dict[Stage, ModuleOp]:
+    """
+    The module at its own stage and at every later one up to [stream].
+    """
+    by_pass = pipeline.pass_options(options)
+    stages: dict[Stage, ModuleOp] = {stage_of(module): module}
+    current = module
+    for stage in STAGES[1:]:
+        kind = pipeline.PIPELINE[stage]
+        if reached(current, stage) or is_stream(current):
+            if kind in by_pass:
+                raise ValueError(f"the module is at [{stage_of(module)}]: options of {kind.name} come too late")
+            stages.setdefault(stage_of(current), current)
+            continue
+        chosen = {f"{kind.name}.{name}": value for name, value in by_pass.get(kind, {}).items()}
+        frames = calibration if stage == "fixed" else None
+        current = stages[stage] = pipeline.lower(current, stage, frames, ctx, **chosen)
+    return stages
+
+
+def compile_module(
+    model: ModuleOp | nn.Module,
+    out: str | Path,
+    *,
+    example: NDArray[Any] | None = None,
+    calibration: NDArray[Any] | None = None,
+    target: str = "xcvu9p",
+    clock_mhz: float = 340.0,
+    fps: float | None = None,
+    xnor: Literal["lut", "dsp", "auto"] = "lut",
+    ctx: Context | None = None,
+    **options: Any,
+) -> Build:
+    """
+    Lowers, schedules and writes a design to the folder `out`.
+
+    model: a module at any stage, or an nn.Module with `example` frames. calibration: frames for the formats.
+    target: a device; fps: the frame rate to reach at clock_mhz (default: one 48-bit word per cycle per binary unit).
+    Options are those of the passes, as `quantize_bits=8`. The folder is replaced only if blendir made it.
+    Raises ValueError, PassFailedException or UnsupportedModelError, each with one line that says what to do.
+    """
+    destination = Path(out)
+    check_destination(destination)
+    device(target)
+    if not isinstance(model, ModuleOp):
+        if example is None:
+            raise ValueError("an nn.Module needs example frames: compile(model, out, example=x)")
+        from blendir.frontend import from_torch
+
+        model = from_torch(model, example)
+    if calibration is not None and reached(model, "fixed"):
+        raise ValueError(f"the module is at [{stage_of(model)}]: its formats are fixed, calibration comes too late")
+    stages = lower_all(model, calibration, ctx, options)
+    module = stages["stream"].clone()
+    pipeline.schedule(module, fps, clock_mhz, xnor, ctx)
+    stages["stream"] = module
+    design = Design(module)
+    found = report(design, simulate(module), target, clock_mhz)
+    contents = project_files(design, stages, test_vectors(module, calibration), target, clock_mhz)
+    contents["report.json"] = json.dumps(found, indent=2) + "\n"
+    write_project(destination, contents)
+    return Build(module, destination, found)

@@ -1,0 +1,484 @@
+"""
+Operations on single elements, with parameters per channel.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, StringAttr, TensorType, f64, i1, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import (
+    AtLeast,
+    ParsePropInAttrDict,
+    VarConstraint,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+)
+
+from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, layer_attr, require, require_product_grid, require_shape
+from blendir.dialects.blend.types import (
+    BIT,
+    FIXED,
+    NUMBER,
+    REAL,
+    WORD,
+    FixedType,
+    RoundingAttr,
+    Tensor,
+    WordType,
+    tensor_type,
+)
+from blendir.numerics import Rounding
+from blendir.packing import word_count
+
+AXIS = IntegerAttr.constr(type=i64, value=AtLeast(1))
+HALF_UP = RoundingAttr(Rounding.HALF_UP)
+
+
+def require_channels(op: BlendOp, axis: IntegerAttr, source: SSAValue, *parameters: SSAValue) -> None:
+    """
+    Per-channel parameters have one element for each index of the input's channel axis.
+    """
+    shape = tensor_type(source).get_shape()
+    require(axis.value.data < len(shape), f"axis {axis.value.data} is not a dimension of {list(shape)}")
+    for name, parameter in zip((d[0] for d in op.get_irdl_definition().operands[1:]), parameters, strict=True):
+        require_shape(name, parameter, (shape[axis.value.data],))
+
+
+class RealUnaryOp(BlendOp, ABC):
+    """
+    A function of single floats.
+    """
+
+    T: ClassVar = VarConstraint("T", TensorType.constr(REAL))
+
+    input = operand_def(T)
+    result = result_def(T)
+
+    assembly_format = "$input attr-dict `:` type($input)"
+
+    def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
+        super().__init__(operands=[source], result_types=[source.type], attributes={"layer": layer_attr(layer)})
+
+
+@irdl_op_definition
+class ReluOp(RealUnaryOp):
+    """
+    `y = max(x, 0)`.
+    """
+
+    name = "blend.relu"
+
+
+@irdl_op_definition
+class SignOp(BlendOp):
+    """
+    `y = (x >= 0)`, so that zero gives bit 1 (+1).
+    """
+
+    name = "blend.sign"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    result = result_def(TensorType.constr(BIT))
+
+    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
+        result = TensorType(i1, tensor_type(source).get_shape())
+        super().__init__(operands=[source], result_types=[result], attributes={"layer": layer_attr(layer)})
+
+    def verify_(self) -> None:
+        require_shape("result", self.result, tensor_type(self.input).get_shape())
+
+
+@irdl_op_definition
+class PReluOp(BlendOp):
+    """
+    `y = x >= 0 ? x : slope[c] * x`.
+    """
+
+    name = "blend.prelu"
+
+    T: ClassVar = VarConstraint("T", TensorType.constr(REAL))
+
+    input = operand_def(T)
+    slope = operand_def(TensorType.constr(REAL))
+    axis = prop_def(AXIS, default_value=i64_attr(1))
+    result = result_def(T)
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, source: SSAValue, slope: SSAValue, axis: int = 1, layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[source, slope],
+            result_types=[source.type],
+            properties={"axis": i64_attr(axis)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        require_channels(self, self.axis, self.input, self.slope)
+
+
+@irdl_op_definition
+class BatchNormOp(BlendOp):
+    """
+    `y = gamma[c] * (x - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]` (BlendNet, algorithm 1).
+    """
+
+    name = "blend.batch_norm"
+
+    T: ClassVar = VarConstraint("T", TensorType.constr(REAL))
+
+    input = operand_def(T)
+    gamma = operand_def(TensorType.constr(REAL))
+    beta = operand_def(TensorType.constr(REAL))
+    mean = operand_def(TensorType.constr(REAL))
+    variance = operand_def(TensorType.constr(REAL))
+    epsilon = prop_def(FloatAttr.constr(type=REAL))
+    axis = prop_def(AXIS, default_value=i64_attr(1))
+    result = result_def(T)
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        gamma: SSAValue,
+        beta: SSAValue,
+        mean: SSAValue,
+        variance: SSAValue,
+        epsilon: float,
+        axis: int = 1,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[source, gamma, beta, mean, variance],
+            result_types=[source.type],
+            properties={"epsilon": FloatAttr(epsilon, f64), "axis": i64_attr(axis)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        require_channels(self, self.axis, self.input, self.gamma, self.beta, self.mean, self.variance)
+
+
+@irdl_op_definition
+class AffineOp(BlendOp):
+    """
+    `y = (x - center[c]) * scale[c] + offset[c]`.
+
+    The three numbers of a folded batch normalization stay apart, so that a zero offset puts the threshold exactly at
+    the center.
+    """
+
+    name = "blend.affine"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    center = operand_def(TensorType.constr(REAL))
+    scale = operand_def(TensorType.constr(REAL))
+    offset = operand_def(TensorType.constr(REAL))
+    axis = prop_def(AXIS, default_value=i64_attr(1))
+    result = result_def(TensorType.constr(REAL))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        center: SSAValue,
+        scale: SSAValue,
+        offset: SSAValue,
+        axis: int = 1,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[source, center, scale, offset],
+            result_types=[TensorType(f64, tensor_type(source).get_shape())],
+            properties={"axis": i64_attr(axis)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        require_shape("result", self.result, tensor_type(self.input).get_shape())
+        require_channels(self, self.axis, self.input, self.center, self.scale, self.offset)
+
+
+@irdl_op_definition
+class ThresholdOp(BlendOp):
+    """
+    `y = (x >= threshold[c]) xor invert[c]` (BlendNet, section IV-A).
+
+    The threshold of a float input is a float, of any other input an integer of the input's grid. The result is bits,
+    or words of 48 consecutive indices of the channel axis.
+    """
+
+    name = "blend.threshold"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    threshold = operand_def(TensorType)
+    invert = operand_def(TensorType.constr(BIT))
+    axis = prop_def(AXIS, default_value=i64_attr(1))
+    result = result_def(TensorType.constr(BIT | WORD))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        threshold: SSAValue,
+        invert: SSAValue,
+        axis: int = 1,
+        layer: str | StringAttr | None = None,
+        result_type: Tensor | None = None,
+    ):
+        super().__init__(
+            operands=[source, threshold, invert],
+            result_types=[result_type or TensorType(i1, tensor_type(source).get_shape())],
+            properties={"axis": i64_attr(axis)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        require_channels(self, self.axis, self.input, self.threshold, self.invert)
+        element = tensor_type(self.input).element_type
+        expected = f64 if element == f64 else i64
+        actual = tensor_type(self.threshold).element_type
+        require(actual == expected, f"thresholds of {element} should be {expected}, got {actual}")
+        shape = list(tensor_type(self.input).get_shape())
+        if isinstance(tensor_type(self.result).element_type, WordType):
+            shape[self.axis.value.data] = word_count(shape[self.axis.value.data])
+        require_shape("result", self.result, shape)
+
+
+@irdl_op_definition
+class PiecewiseLinearOp(BlendOp):
+    """
+    `y = x >= breakpoint[c] ? slope1[c] * x + offset1[c] : slope0[c] * x + offset0[c]`.
+
+    Covers BN-PReLU and BN-PReLU-BN (BlendNet, section IV-B), ReLU, LeakyReLU and RPReLU. In fixed point the breakpoint
+    is an integer of the input's grid, offsets are on the grid of the products, and the exact result is rounded once
+    and saturated once.
+    """
+
+    name = "blend.piecewise_linear"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    breakpoint = operand_def(TensorType)
+    slope0 = operand_def(TensorType.constr(REAL | FIXED))
+    offset0 = operand_def(TensorType.constr(REAL | FIXED))
+    slope1 = operand_def(TensorType.constr(REAL | FIXED))
+    offset1 = operand_def(TensorType.constr(REAL | FIXED))
+    axis = prop_def(AXIS, default_value=i64_attr(1))
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(TensorType.constr(REAL | FIXED))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        parameters: tuple[SSAValue, SSAValue, SSAValue, SSAValue, SSAValue],
+        axis: int = 1,
+        layer: str | StringAttr | None = None,
+        result_type: Tensor | None = None,
+        rounding: Rounding = Rounding.HALF_UP,
+    ):
+        super().__init__(
+            operands=[source, *parameters],
+            result_types=[result_type or TensorType(f64, tensor_type(source).get_shape())],
+            properties={"axis": i64_attr(axis), "rounding": RoundingAttr(rounding)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    @property
+    def parameters(self) -> tuple[SSAValue, SSAValue, SSAValue, SSAValue, SSAValue]:
+        """
+        Breakpoint, slope and offset below it, slope and offset from it on.
+        """
+        return self.breakpoint, self.slope0, self.offset0, self.slope1, self.offset1
+
+    def verify_(self) -> None:
+        require_shape("result", self.result, tensor_type(self.input).get_shape())
+        require_channels(self, self.axis, self.input, *self.parameters)
+        elements = [tensor_type(p).element_type for p in self.parameters]
+        result = tensor_type(self.result).element_type
+        if result == f64:
+            require(all(e == f64 for e in elements), f"parameters of a float result should be f64, got {elements}")
+            return
+        source = tensor_type(self.input).element_type
+        require(elements[0] == i64, f"the breakpoint of {source} should be i64, got {elements[0]}")
+        slope, offset = elements[3], elements[4]
+        require(elements[1] == slope, f"slopes have types {elements[1]} and {slope}")
+        require(elements[2] == offset, f"offsets have types {elements[2]} and {offset}")
+        require_product_grid("offsets", source, slope, offset)
+
+
+@irdl_op_definition
+class AddOp(BlendOp):
+    """
+    `y = a + b`; in fixed point the exact sum is rounded once and saturated once.
+    """
+
+    name = "blend.add"
+
+    lhs = operand_def(TensorType.constr(REAL | FIXED))
+    rhs = operand_def(TensorType.constr(REAL | FIXED))
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(TensorType.constr(REAL | FIXED))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        layer: str | StringAttr | None = None,
+        result_type: Tensor | None = None,
+        rounding: Rounding = Rounding.HALF_UP,
+    ):
+        super().__init__(
+            operands=[lhs, rhs],
+            result_types=[result_type or lhs.type],
+            properties={"rounding": RoundingAttr(rounding)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        shape = tensor_type(self.lhs).get_shape()
+        require_shape("right operand", self.rhs, shape)
+        require_shape("result", self.result, shape)
+        kinds = [tensor_type(v).element_type for v in (self.lhs, self.rhs, self.result)]
+        require(len({k == f64 for k in kinds}) == 1, f"floats and fixed point do not mix, got {kinds}")
+
+
+@irdl_op_definition
+class ClampOp(BlendOp):
+    """
+    `y = min(max(x, low), high)`; the bounds of fixed point are integers of the input's grid.
+    """
+
+    name = "blend.clamp"
+
+    T: ClassVar = VarConstraint("T", TensorType.constr(REAL | FIXED))
+
+    input = operand_def(T)
+    low = prop_def(FloatAttr.constr(type=REAL) | IntegerAttr.constr(type=i64))
+    high = prop_def(FloatAttr.constr(type=REAL) | IntegerAttr.constr(type=i64))
+    result = result_def(T)
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$input attr-dict `:` type($input)"
+
+    def __init__(self, source: SSAValue, low: float, high: float, layer: str | StringAttr | None = None):
+        real = tensor_type(source).element_type == f64
+        low_attr, high_attr = (FloatAttr(v, f64) if real else i64_attr(int(v)) for v in (low, high))
+        super().__init__(
+            operands=[source],
+            result_types=[source.type],
+            properties={"low": low_attr, "high": high_attr},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        real = tensor_type(self.input).element_type == f64
+        expected = FloatAttr if real else IntegerAttr
+        require(
+            isinstance(self.low, expected) and isinstance(self.high, expected),
+            f"bounds of {tensor_type(self.input).element_type} should be {'f64' if real else 'i64'}",
+        )
+        low, high = self.low.value.data, self.high.value.data
+        require(low <= high, f"lower bound {low} is above the upper bound {high}")
+
+
+@irdl_op_definition
+class RequantizeOp(BlendOp):
+    """
+    `y = saturate(round(x))`: the same value in another fixed-point format.
+    """
+
+    name = "blend.requantize"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(TensorType.constr(FIXED))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        element: FixedType,
+        layer: str | StringAttr | None = None,
+        rounding: Rounding = Rounding.HALF_UP,
+    ):
+        super().__init__(
+            operands=[source],
+            result_types=[TensorType(element, tensor_type(source).get_shape())],
+            properties={"rounding": RoundingAttr(rounding)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        require_shape("result", self.result, tensor_type(self.input).get_shape())
+        require(tensor_type(self.input).element_type != f64, "a float input has no integer grid")
+
+
+@irdl_op_definition
+class BitsToValueOp(BlendOp):
+    """
+    `y = bit ? +1 : -1`, as float or as `!blend.fixed<2, 2>`.
+
+    Words give the channels of the result's axis 1; `lanes` names the lane of each where it is not the identity.
+    """
+
+    name = "blend.bits_to_value"
+
+    input = operand_def(TensorType.constr(BIT | WORD))
+    lanes = opt_prop_def(DenseArrayBase.constr(i64))
+    result = result_def(TensorType.constr(REAL | FIXED))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        layer: str | StringAttr | None = None,
+        result_type: Tensor | None = None,
+        lanes: list[int] | None = None,
+    ):
+        super().__init__(
+            operands=[source],
+            result_types=[result_type or TensorType(f64, tensor_type(source).get_shape())],
+            properties={"lanes": None if lanes is None else i64_array(lanes)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        element = tensor_type(self.result).element_type
+        require(element in (f64, FixedType(2, 2)), f"bits become f64 or !blend.fixed<2, 2>, got {element}")
+        source, result = tensor_type(self.input).get_shape(), tensor_type(self.result).get_shape()
+        if not isinstance(tensor_type(self.input).element_type, WordType):
+            require(self.lanes is None, "lanes are given for words only")
+            require_shape("result", self.result, source)
+            return
+        if self.lanes is None:
+            require_shape("input", self.input, (source[0], word_count(result[1]), *result[2:]))
+            return
+        lanes = self.lanes.get_values()
+        require(len(lanes) == result[1], f"{len(lanes)} lanes are given for {result[1]} channels")
+        require(max(lanes) < 48 * source[1], f"lane {max(lanes)} is outside {source[1]} words")
+

@@ -1,0 +1,284 @@
+"""
+Constants, operations that move elements without changing them, and what could not be imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    Float64Type,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    AtLeast,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import ConstantLike, Pure
+
+from blendir.dense import dense_from_numpy, dense_to_numpy
+from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, layer_attr, require, require_shape
+from blendir.dialects.blend.types import ANY_ELEMENT, FixedType, Tensor, WordType, tensor_type
+
+
+@irdl_op_definition
+class ConstantOp(BlendOp):
+    """
+    A tensor known at compile time: weights, thresholds, slopes.
+
+    Fixed-point numbers and words are stored as integers: `dense<..> : tensor<4xi16> as tensor<4x!blend.fixed<16, 2>>`.
+    """
+
+    name = "blend.constant"
+
+    value = prop_def(DenseIntOrFPElementsAttr)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure(), ConstantLike())
+
+    def __init__(self, value: DenseIntOrFPElementsAttr[Any], result_type: Attribute | None = None):
+        super().__init__(result_types=[result_type or value.type], properties={"value": value})
+
+    @classmethod
+    def from_numpy(cls, array: NDArray[Any], element: Attribute) -> ConstantOp:
+        """
+        A constant of `element`s; fixed-point numbers are given as the integers that stand for them.
+
+        Raises ValueError when a number does not fit the element type.
+        """
+        storage = storage_type(element)
+        if isinstance(element, FixedType) and array.size:
+            fmt = element.format
+            if int(array.min()) < fmt.low or int(array.max()) > fmt.high:
+                raise ValueError(f"values {array.min()} .. {array.max()} do not fit {element}")
+        value = dense_from_numpy(array, storage)
+        return cls(value, TensorType(element, array.shape))
+
+    def numpy(self) -> NDArray[Any]:
+        """
+        The stored numbers, read-only.
+        """
+        return dense_to_numpy(self.value)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConstantOp:
+        value = parser.parse_attribute()
+        if not isinstance(value, DenseIntOrFPElementsAttr):
+            parser.raise_error("expected a dense attribute")
+        kind = parser.parse_type() if parser.parse_optional_keyword("as") else None
+        op = cls(value, kind)
+        op.attributes |= parser.parse_optional_attr_dict()
+        return op
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_attribute(self.value)
+        if self.result.type != self.value.type:
+            printer.print_string(" as ")
+            printer.print_attribute(self.result.type)
+        printer.print_op_attributes(self.attributes)
+
+    def verify_(self) -> None:
+        kind = tensor_type(self.result)
+        require_shape("value", self.value.type, kind.get_shape())
+        expected, actual = storage_type(kind.element_type), self.value.get_element_type()
+        require(actual == expected, f"elements of type {kind.element_type} are stored as {expected}, got {actual}")
+        try:
+            dense_to_numpy(self.value)
+        except ValueError as error:
+            require(False, str(error))
+
+
+def storage_type(element: Attribute) -> IntegerType | Float64Type:
+    """
+    The type that stores elements in a dense attribute.
+    """
+    match element:
+        case FixedType():
+            width = element.width.data
+            return IntegerType(next(w for w in (8, 16, 32, 64) if width <= w))
+        case WordType():
+            return i64
+        case Float64Type() | IntegerType():
+            return element
+        case _:
+            raise ValueError(f"a constant cannot hold elements of type {element}")
+
+
+def constant_value(value: SSAValue) -> NDArray[Any]:
+    """
+    The numbers of an operand that is a constant; anything else is a programming error.
+    """
+    owner = value.owner
+    assert isinstance(owner, ConstantOp), f"{value} is not a constant"
+    return owner.numpy()
+
+
+class MoveOp(BlendOp):
+    """
+    An operation that only moves elements.
+    """
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+
+@irdl_op_definition
+class ReshapeOp(MoveOp):
+    """
+    `y` holds the elements of x in the same row-major order, frame by frame.
+    """
+
+    name = "blend.reshape"
+
+    input = operand_def(TensorType.constr(ANY_ELEMENT))
+    result = result_def(TensorType.constr(ANY_ELEMENT))
+
+    def __init__(self, source: SSAValue, shape: Sequence[int], layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[source],
+            result_types=[TensorType(tensor_type(source).element_type, list(shape))],
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source, result = tensor_type(self.input), tensor_type(self.result)
+        require(
+            source.element_type == result.element_type,
+            f"input has type {source.element_type} but result {result.element_type}",
+        )
+        counts = [int(np.prod(t.get_shape(), dtype=np.int64)) for t in (source, result)]
+        require(counts[0] == counts[1], f"input has {counts[0]} elements but result {counts[1]}")
+        require(source.get_shape()[0] == result.get_shape()[0], "the leading dimension, the frames, must stay")
+
+
+@irdl_op_definition
+class TransposeOp(MoveOp):
+    """
+    `y[i_permutation] = x[i]`: dimension d of y is dimension `permutation[d]` of x; the frames stay first.
+    """
+
+    name = "blend.transpose"
+
+    input = operand_def(TensorType.constr(ANY_ELEMENT))
+    permutation = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(TensorType.constr(ANY_ELEMENT))
+
+    def __init__(self, source: SSAValue, permutation: Sequence[int], layer: str | StringAttr | None = None):
+        kind = tensor_type(source)
+        shape = [kind.get_shape()[d] for d in permutation]
+        super().__init__(
+            operands=[source],
+            result_types=[TensorType(kind.element_type, shape)],
+            properties={"permutation": i64_array(permutation)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        order = list(self.permutation.get_values())
+        kind = tensor_type(self.input)
+        require(
+            sorted(order) == list(range(kind.get_num_dims())) and order[0] == 0,
+            f"{order} is not a permutation of {kind.get_num_dims()} dimensions that keeps the first",
+        )
+        require_shape("result", self.result, [kind.get_shape()[d] for d in order])
+
+
+@irdl_op_definition
+class ConcatOp(MoveOp):
+    """
+    `y` holds its operands one after another along `axis`.
+    """
+
+    name = "blend.concat"
+
+    inputs = var_operand_def(TensorType.constr(ANY_ELEMENT))
+    axis = prop_def(IntegerAttr.constr(type=i64, value=AtLeast(1)), default_value=i64_attr(1))
+    result = result_def(TensorType.constr(ANY_ELEMENT))
+
+    def __init__(self, inputs: Sequence[SSAValue], axis: int = 1, layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[inputs],
+            result_types=[concat_type([tensor_type(v) for v in inputs], axis)],
+            properties={"axis": i64_attr(axis)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        require(len(self.inputs) > 0, "concat needs an operand")
+        axis = self.axis.value.data
+        kinds = [tensor_type(v) for v in self.inputs]
+        require(
+            len({k.element_type for k in kinds}) == 1,
+            f"operands have element types {[str(k.element_type) for k in kinds]}",
+        )
+        others = [[*k.get_shape()[:axis], *k.get_shape()[axis + 1 :]] for k in kinds]
+        require(
+            all(o == others[0] for o in others),
+            f"operands have shapes {[list(k.get_shape()) for k in kinds]}, which differ outside axis {axis}",
+        )
+        require_shape("result", self.result, concat_type(kinds, axis).get_shape())
+
+
+def concat_type(kinds: Sequence[Tensor], axis: int) -> Tensor:
+    """
+    The type of a concatenation.
+    """
+    shape = list(kinds[0].get_shape())
+    shape[axis] = sum(k.get_shape()[axis] for k in kinds)
+    return TensorType(kinds[0].element_type, shape)
+
+
+@irdl_op_definition
+class UnsupportedOp(BlendOp):
+    """
+    An operation of the imported graph that has no translation; an error if it is still alive after simplification.
+    """
+
+    name = "blend.unsupported"
+
+    inputs = var_operand_def()
+    target = prop_def(StringAttr)
+    result = result_def(TensorType)
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$target `(` operands `)` attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        target: str,
+        inputs: Sequence[SSAValue],
+        result_type: Attribute,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[inputs],
+            result_types=[result_type],
+            properties={"target": StringAttr(target)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+
+def dense_elements(value: SSAValue) -> int:
+    """
+    The number of elements of one frame.
+    """
+    return int(np.prod(cast(Sequence[int], tensor_type(value).get_shape()[1:]), dtype=np.int64))

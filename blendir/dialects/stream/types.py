@@ -1,0 +1,166 @@
+"""
+The type of the `stream` dialect and what its operations share.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, StringAttr, i64
+from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue, TypeAttribute
+from xdsl.irdl import BaseAttr, IRDLOperation, ParsePropInAttrDict, irdl_attr_definition, opt_attr_def
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+from blendir.dialects.blend.types import element_format
+from blendir.numerics import Format
+
+PAYLOAD_BITS = 1024
+
+
+@irdl_attr_definition
+class StreamType(ParametrizedAttribute, TypeAttribute):
+    """
+    Frames in raster order: `rows` x `columns` positions of `length` elements, in beats of `group` elements.
+
+    The last beat of a position is filled with zeros. A beat holds at most 1,024 bits.
+    """
+
+    name = "stream.stream"
+
+    rows: IntAttr
+    columns: IntAttr
+    length: IntAttr
+    element: Attribute
+    group: IntAttr
+
+    def __init__(self, rows: int, columns: int, length: int, element: Attribute, group: int = 1):
+        super().__init__(IntAttr(rows), IntAttr(columns), IntAttr(length), element, IntAttr(group))
+
+    def verify(self) -> None:
+        sizes = [self.rows.data, self.columns.data, self.length.data, self.group.data]
+        if min(sizes) < 1:
+            raise VerifyException(f"stream sizes should be positive, got {sizes}")
+        if self.group.data > self.length.data:
+            raise VerifyException(f"a group of {self.group.data} is longer than a position of {self.length.data}")
+        if self.payload > PAYLOAD_BITS:
+            raise VerifyException(f"a beat of {self.payload} bits is wider than {PAYLOAD_BITS}")
+
+    @property
+    def format(self) -> Format:
+        """
+        The integers that an element stands for.
+        """
+        return element_format(self.element)
+
+    @property
+    def positions(self) -> int:
+        """
+        Positions per frame.
+        """
+        return self.rows.data * self.columns.data
+
+    @property
+    def beats(self) -> int:
+        """
+        Beats per position.
+        """
+        return -(-self.length.data // self.group.data)
+
+    @property
+    def payload(self) -> int:
+        """
+        Bits per beat.
+        """
+        return self.group.data * self.format.width
+
+    def grouped(self, group: int) -> StreamType:
+        """
+        The same frames in beats of another size.
+        """
+        return StreamType(self.rows.data, self.columns.data, self.length.data, self.element, group)
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            sizes: list[IntAttr] = []
+            for _ in range(3):
+                sizes.append(IntAttr(parser.parse_integer(allow_boolean=False, allow_negative=False)))
+                parser.parse_punctuation(",")
+            element = parser.parse_type()
+            parser.parse_punctuation(",")
+            group = IntAttr(parser.parse_integer(allow_boolean=False, allow_negative=False))
+            return *sizes, element, group
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(f"{self.rows.data}, {self.columns.data}, {self.length.data}, ")
+            printer.print_attribute(self.element)
+            printer.print_string(f", {self.group.data}")
+
+
+STREAM = BaseAttr(StreamType)
+
+
+def stream_type(value: SSAValue) -> StreamType:
+    """
+    The type of a value that is a stream.
+    """
+    assert isinstance(value.type, StreamType)
+    return value.type
+
+
+class ProcessOp(IRDLOperation, ABC):
+    """
+    A hardware process; `layer` names the result it computes, `fifo_depths` and `fifo_storage` describe the FIFO behind
+    each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says where
+    the elements of the tensor that it computes lie in the stream, if not in raster order.
+    """
+
+    layer = opt_attr_def(StringAttr)
+    latency = opt_attr_def(IntAttr)
+    fifo_depths = opt_attr_def(DenseArrayBase.constr(i64))
+    fifo_storage = opt_attr_def(ArrayAttr[StringAttr])
+    order = opt_attr_def(DenseArrayBase.constr(i64))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    @property
+    def layer_name(self) -> str:
+        """
+        The layer, or the name of the operation where there is none.
+        """
+        return self.layer.data if self.layer is not None else self.name
+
+    @property
+    def layers(self) -> list[str]:
+        """
+        The layer of each result.
+        """
+        return [self.layer_name for _ in self.results]
+
+
+def require_group(op: ProcessOp, *values: SSAValue) -> None:
+    """
+    Streams that are read and written beat for beat have the same group, which divides the length.
+    """
+    groups = [stream_type(v).group.data for v in values]
+    if len(set(groups)) != 1:
+        raise VerifyException(f"streams have groups {groups} but are processed beat for beat")
+    for value in values:
+        length = stream_type(value).length.data
+        if length % groups[0]:
+            raise VerifyException(f"a group of {groups[0]} does not divide {length} elements")
+
+
+def require_frames(what: str, value: SSAValue, rows: int, columns: int, length: int) -> None:
+    """
+    Compares a stream's frame with what the operation makes of its inputs.
+    """
+    kind = stream_type(value)
+    actual = [kind.rows.data, kind.columns.data, kind.length.data]
+    if actual != [rows, columns, length]:
+        raise VerifyException(f"{what} has frames {actual} but should have {[rows, columns, length]}")

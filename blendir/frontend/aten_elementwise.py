@@ -1,0 +1,317 @@
+"""
+ATen operations on single elements: arithmetic with constants, activations, comparisons.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from blendir.dialects.blend import AddOp, BatchNormOp, ClampOp, PReluOp, ReluOp, SignOp, is_real
+from blendir.frontend.emitter import Array, Constant, Emitter, per_channel, shape_of
+from blendir.frontend.errors import UntranslatableError
+from blendir.frontend.table import Result, translates
+
+Operand: TypeAlias = SSAValue | Constant
+
+
+def number(e: Emitter, value: object, what: str) -> float:
+    """
+    A constant that must be one number.
+    """
+    array = np.asarray(value) if not isinstance(value, SSAValue) else np.zeros(2)
+    if array.size == 0 or bool((array != array.flat[0]).any()):
+        raise UntranslatableError(f"{e.site.target} with {what} that is not one number")
+    return float(array.flat[0])
+
+
+@translates("add", "add.Tensor", "add.Scalar")
+def add(e: Emitter, x: Operand, y: Operand, alpha: float = 1) -> Result:
+    """
+    `x + alpha * y`.
+    """
+    return total(e, x, y, alpha)
+
+
+@translates("sub", "sub.Tensor", "sub.Scalar")
+def sub(e: Emitter, x: Operand, y: Operand, alpha: float = 1) -> Result:
+    """
+    `x - alpha * y`.
+    """
+    return total(e, x, y, -alpha)
+
+
+@translates("rsub", "rsub.Scalar", "rsub.Tensor")
+def rsub(e: Emitter, x: Operand, y: Operand, alpha: float = 1) -> Result:
+    """
+    `y - alpha * x`.
+    """
+    return total(e, y, x, -alpha)
+
+
+def total(e: Emitter, x: Operand, y: Operand, factor: float) -> SSAValue:
+    """
+    `x + factor * y`; subtracting a constant keeps it as the center.
+    """
+    if isinstance(x, SSAValue) and isinstance(y, SSAValue):
+        x, y = e.real(x), e.real(y)
+        if shape_of(x) != shape_of(y):
+            raise UntranslatableError(
+                f"{e.site.target} of shapes {list(shape_of(x))} and {list(shape_of(y))}"
+            )
+        return e.emit(AddOp(x, e.affine(y, scale=factor, word="scale")))
+    if isinstance(x, SSAValue):
+        x = e.real(x)
+        assert not isinstance(y, SSAValue)
+        return e.affine(x, center=-factor * y) if factor < 0 else e.affine(x, offset=factor * y)
+    return e.affine(e.real(y), scale=factor, offset=x)
+
+
+@translates("mul", "mul.Tensor", "mul.Scalar")
+def mul(e: Emitter, x: Operand, y: Operand) -> Result:
+    """
+    `x * y` with one constant.
+    """
+    if isinstance(x, SSAValue) and isinstance(y, SSAValue):
+        raise UntranslatableError(f"{e.site.target} of two values")
+    value, factor = (x, y) if isinstance(x, SSAValue) else (y, x)
+    assert not isinstance(factor, SSAValue)
+    return e.affine(e.real(value), scale=factor)
+
+
+@translates("div", "div.Tensor", "div.Scalar")
+def div(e: Emitter, x: Operand, y: Operand) -> Result:
+    """
+    `x / y` with constant y.
+    """
+    if isinstance(y, SSAValue):
+        raise UntranslatableError(f"{e.site.target} by a value")
+    with np.errstate(divide="ignore"):
+        return e.affine(e.real(x), scale=np.divide(1.0, y))
+
+
+@translates("neg", "neg.default")
+def neg(e: Emitter, x: SSAValue) -> Result:
+    """
+    `-x`.
+    """
+    return e.affine(e.real(x), scale=-1.0)
+
+
+@translates("relu", "relu.default")
+def relu(e: Emitter, x: SSAValue) -> Result:
+    """
+    `max(x, 0)`.
+    """
+    return e.emit(ReluOp(e.real(x)))
+
+
+@translates("prelu", "prelu.default", "_prelu_kernel.default")
+def prelu(e: Emitter, x: SSAValue, weight: Operand) -> Result:
+    """
+    One slope, or one per channel.
+    """
+    x = e.real(x)
+    if isinstance(weight, SSAValue):
+        raise UntranslatableError(f"{e.site.target} with slopes that are not constant")
+    flat = np.asarray(weight, np.float64).reshape(-1)
+    slopes = np.ascontiguousarray(np.broadcast_to(flat, shape_of(x)[1:2]))
+    return e.emit(PReluOp(x, e.constant(slopes, "slope")))
+
+
+@translates("leaky_relu", "leaky_relu.default")
+def leaky_relu(e: Emitter, x: SSAValue, negative_slope: float = 0.01) -> Result:
+    """
+    A fixed slope.
+    """
+    return prelu(e, x, float(negative_slope))
+
+
+def bounded(e: Emitter, x: SSAValue, low: float, high: float) -> SSAValue:
+    """
+    `min(max(x, low), high)`, as relu where that is the same.
+    """
+    x = e.real(x)
+    if (low, high) == (0.0, math.inf):
+        return e.emit(ReluOp(x))
+    return e.emit(ClampOp(x, low, high))
+
+
+@translates("clamp", "clamp.default", "clamp.Tensor", "clip.default", "clip.Tensor")
+def clamp(e: Emitter, x: SSAValue, min: Operand | None = None, max: Operand | None = None) -> Result:
+    """
+    Either bound may be missing; the upper one wins.
+    """
+    low = -math.inf if min is None else number(e, min, "a bound")
+    high = math.inf if max is None else number(e, max, "a bound")
+    return bounded(e, x, low if low <= high else high, high)
+
+
+@translates("clamp", "clamp_min.default", "clamp_min.Tensor")
+def clamp_min(e: Emitter, x: SSAValue, min: Operand) -> Result:
+    """
+    A lower bound.
+    """
+    return clamp(e, x, min)
+
+
+@translates("clamp", "clamp_max.default", "clamp_max.Tensor")
+def clamp_max(e: Emitter, x: SSAValue, max: Operand) -> Result:
+    """
+    An upper bound.
+    """
+    return clamp(e, x, None, max)
+
+
+@translates("clamp", "maximum.default")
+def maximum(e: Emitter, x: Operand, y: Operand) -> Result:
+    """
+    `max(x, y)` with one constant.
+    """
+    return clamp(e, x, y) if isinstance(x, SSAValue) else clamp(e, e.real(y), x)
+
+
+@translates("clamp", "minimum.default")
+def minimum(e: Emitter, x: Operand, y: Operand) -> Result:
+    """
+    `min(x, y)` with one constant.
+    """
+    return clamp(e, x, None, y) if isinstance(x, SSAValue) else clamp(e, e.real(y), None, x)
+
+
+@translates("hardtanh", "hardtanh.default")
+def hardtanh(e: Emitter, x: SSAValue, min_val: float = -1.0, max_val: float = 1.0) -> Result:
+    """
+    A clamp.
+    """
+    return clamp(e, x, min_val, max_val)
+
+
+@translates("relu6", "relu6.default")
+def relu6(e: Emitter, x: SSAValue) -> Result:
+    """
+    A clamp to 0 .. 6.
+    """
+    return bounded(e, x, 0.0, 6.0)
+
+
+@translates("bn", "_native_batch_norm_legit_no_training.default")
+def batch_norm(
+    e: Emitter,
+    x: SSAValue,
+    weight: Operand | None,
+    bias: Operand | None,
+    mean: Operand,
+    variance: Operand,
+    momentum: float,
+    eps: float,
+) -> Result:
+    """
+    Batch normalization by running statistics; without gamma and beta they are 1 and 0.
+    """
+    x = e.real(x)
+    channels = shape_of(x)[1]
+    gamma = np.ones(channels) if weight is None else weight
+    beta = np.zeros(channels) if bias is None else bias
+    names = ("gamma", "beta", "mean", "variance")
+    parameters = [
+        e.constant(known(e, v), n) for v, n in zip((gamma, beta, mean, variance), names, strict=True)
+    ]
+    gamma, beta, mean, variance = parameters
+    return e.emit(BatchNormOp(x, gamma, beta, mean, variance, eps)), None, None
+
+
+def known(e: Emitter, value: Operand | None) -> Array:
+    """
+    A parameter that must be constant.
+    """
+    if value is None or isinstance(value, SSAValue):
+        raise UntranslatableError(f"{e.site.target} with parameters that are not constant")
+    return np.asarray(value)
+
+
+@translates("sign", "sign.default", "sgn.default")
+def sign(e: Emitter, x: SSAValue) -> Result:
+    """
+    +1 from zero on, else -1.
+    """
+    x = e.pixels.get(x, x)
+    return e.select(e.emit(SignOp(x)), 1.0, -1.0, "value")
+
+
+def compare(e: Emitter, x: Operand, y: Operand, strict: bool, below: bool) -> SSAValue:
+    """
+    `x >= y`, `x > y` (strict), `x < y` (below) or `x <= y` (strict and below) with one constant.
+
+    `x > y` is `x >= y'` with the next double above y.
+    """
+    if isinstance(y, SSAValue) and not isinstance(x, SSAValue):
+        return compare(e, y, x, not strict, not below)
+    if not isinstance(x, SSAValue) or isinstance(y, SSAValue):
+        raise UntranslatableError(f"{e.site.target} of two values")
+    x = e.pixels.get(x, x)
+    axis, (limits,) = per_channel(shape_of(x), np.asarray(y, np.float64))
+    if is_real(x) and not strict and not below and not limits.any():
+        return e.emit(SignOp(x))
+    if strict:
+        limits = np.nextafter(limits, np.inf)
+    return e.threshold(x, axis, limits, np.full(limits.shape, below))
+
+
+def comparison(name: str, strict: bool, below: bool) -> Callable[[Emitter, Operand, Operand], Result]:
+    """
+    Enters one of the four comparisons.
+    """
+
+    @translates(name, f"{name}.Scalar", f"{name}.Tensor")
+    def translate(e: Emitter, x: Operand, y: Operand) -> Result:
+        return compare(e, x, y, strict, below)
+
+    return translate
+
+
+comparison("ge", False, False)
+comparison("gt", True, False)
+comparison("lt", False, True)
+comparison("le", True, True)
+
+
+@translates("where", "where.self", "where.Scalar", "where.ScalarOther", "where.ScalarSelf")
+def where(e: Emitter, condition: Operand, x: Operand, y: Operand) -> Result:
+    """
+    A choice of two constants.
+    """
+    if not isinstance(condition, SSAValue) or isinstance(x, SSAValue) or isinstance(y, SSAValue):
+        raise UntranslatableError(f"{e.site.target} that chooses between values")
+    return e.select(condition, x, y)
+
+
+@translates("not", "logical_not.default", "bitwise_not.default")
+def logical_not(e: Emitter, x: SSAValue) -> Result:
+    """
+    Inverted bits.
+    """
+    if e.site.source_dtype != "bool":
+        raise UntranslatableError(f"{e.site.target} of numbers")
+    return e.flip(x, 1, np.ones(shape_of(x)[1], np.bool_))
+
+
+@translates("cast", "_to_copy.default", "to.dtype", "type_as.default", moves=True)
+def cast_to(e: Emitter, x: SSAValue, *_: object, **__: object) -> Result:
+    """
+    Casts between floats change nothing; bits become 0 and 1, pixels their value.
+    """
+    source, target = e.site.source_dtype, e.site.dtype
+    if source == target or (
+        source.startswith(("float", "bfloat")) and target.startswith(("float", "bfloat"))
+    ):
+        return x
+    if target in ("int32", "int64") and source in ("bool", "uint8", "int32", "int64"):
+        return e.real(x)
+    if target.startswith(("float", "bfloat")):
+        return e.real(x)
+    raise UntranslatableError(f"{e.site.target} from {source} to {target}")

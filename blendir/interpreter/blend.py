@@ -1,0 +1,258 @@
+"""
+The meaning of the `blend` operations on numpy arrays.
+
+At run time f64 is float64, bits are bool, words int64, and all other integers int32 (int64 beyond 32 bits).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import f64
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.ir import Attribute
+
+from blendir.dialects import blend
+from blendir.dialects.blend.types import FixedType, WordType, element_format, i1
+from blendir.interpreter import kernels
+from blendir.interpreter.kernels import Array, channels_first
+from blendir.numerics import Format, PadMode, Rounding, round_shift, saturate
+from blendir.packing import pack_words, unpack_words
+
+
+def integer_dtype(width: int) -> type[np.signedinteger[Any]]:
+    """
+    The run-time type of integers of `width` bits.
+    """
+    return np.int32 if width <= 32 else np.int64
+
+
+def settle(exact: Array, frac: int, result: FixedType, rounding: Rounding) -> Array:
+    """
+    Brings an exact result with `frac` fractional bits to a fixed-point type: one rounding, one saturation.
+    """
+    fmt = result.format
+    rounded = saturate(round_shift(exact, frac - fmt.frac, rounding), fmt.width)
+    return rounded.astype(integer_dtype(fmt.width))
+
+
+def magnitude(fmt: Format) -> int:
+    """
+    The largest absolute integer of a format.
+    """
+    return max(-fmt.low, fmt.high)
+
+
+def bits_to_float(bits: Array) -> NDArray[np.float32]:
+    """
+    Bits as +-1.
+    """
+    return bits.astype(np.float32) * np.float32(2) - np.float32(1)
+
+
+PAD_BIT = {PadMode.ZERO_EXACT: 0.0, PadMode.PLUS_ONE: 1.0, PadMode.MINUS_ONE: -1.0}
+
+
+def element(value: Any) -> Attribute:
+    """
+    The element type of a value of the IR.
+    """
+    return blend.tensor_type(value).element_type
+
+
+@register_impls
+class BlendFunctions(InterpreterFunctions):
+    """
+    One method per operation.
+    """
+
+    @impl(blend.ConstantOp)
+    def run_constant(self, _: Interpreter, op: blend.ConstantOp, args: PythonValues) -> PythonValues:
+        return (op.numpy(),)
+
+    @impl(blend.UnsupportedOp)
+    def run_unsupported(self, _: Interpreter, op: blend.UnsupportedOp, args: PythonValues) -> PythonValues:
+        raise ValueError(f"{op.layer_name}: {op.target.data} has no meaning in blendir")
+
+    @impl(blend.ReluOp)
+    def run_relu(self, _: Interpreter, op: blend.ReluOp, args: PythonValues) -> PythonValues:
+        return (np.maximum(args[0], 0),)
+
+    @impl(blend.PReluOp)
+    def run_prelu(self, _: Interpreter, op: blend.PReluOp, args: PythonValues) -> PythonValues:
+        x, slope = args
+        return (np.where(x >= 0, x, x * channels_first(slope, op.axis.value.data, x.ndim)),)
+
+    @impl(blend.BatchNormOp)
+    def run_batch_norm(self, _: Interpreter, op: blend.BatchNormOp, args: PythonValues) -> PythonValues:
+        x = args[0]
+        gamma, beta, mean, variance = (channels_first(p, op.axis.value.data, x.ndim) for p in args[1:])
+        return (gamma * ((x - mean) / np.sqrt(variance + op.epsilon.value.data)) + beta,)
+
+    @impl(blend.AffineOp)
+    def run_affine(self, _: Interpreter, op: blend.AffineOp, args: PythonValues) -> PythonValues:
+        x = real_values(args[0], op.input)
+        center, scale, offset = (channels_first(p, op.axis.value.data, x.ndim) for p in args[1:])
+        return ((x - center) * scale + offset,)
+
+    @impl(blend.SignOp)
+    def run_sign(self, _: Interpreter, op: blend.SignOp, args: PythonValues) -> PythonValues:
+        return (args[0] >= 0,)
+
+    @impl(blend.ThresholdOp)
+    def run_threshold(self, _: Interpreter, op: blend.ThresholdOp, args: PythonValues) -> PythonValues:
+        axis = op.axis.value.data
+        x = args[0]
+        limit, invert = (channels_first(p, axis, x.ndim) for p in args[1:])
+        if limit.dtype == np.int64 and x.dtype == np.int32:
+            limit = np.clip(limit, -(1 << 31), (1 << 31) - 1).astype(np.int32)
+            assert np.array_equal(limit.ravel(), args[1]), f"{op.layer_name}: a threshold exceeds 32 bits"
+        bits = (x >= limit) ^ invert
+        return (pack_words(bits, axis) if isinstance(element(op.result), WordType) else bits,)
+
+    @impl(blend.PiecewiseLinearOp)
+    def run_piecewise_linear(self, _: Interpreter, op: blend.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
+        x = args[0]
+        k, a0, b0, a1, b1 = (channels_first(p, op.axis.value.data, x.ndim) for p in args[1:])
+        result = element(op.result)
+        if not isinstance(result, FixedType):
+            x = real_values(x, op.input)
+            return (np.where(x >= k, a1 * x + b1, a0 * x + b0),)
+        upper = x >= k
+        x = x.astype(np.int64)
+        exact = np.where(upper, a1 * x + b1, a0 * x + b0)
+        slope = element(op.slope0)
+        assert isinstance(slope, FixedType)
+        frac = element_format(element(op.input)).frac + slope.format.frac
+        return (settle(exact, frac, result, op.rounding.data),)
+
+    @impl(blend.AddOp)
+    def run_add(self, _: Interpreter, op: blend.AddOp, args: PythonValues) -> PythonValues:
+        result = element(op.result)
+        if not isinstance(result, FixedType):
+            return (args[0] + args[1],)
+        fracs = [element_format(element(v)).frac for v in op.operands]
+        common = max(fracs)
+        a, b = (v.astype(np.int64) << (common - f) for v, f in zip(args, fracs, strict=True))
+        return (settle(a + b, common, result, op.rounding.data),)
+
+    @impl(blend.ClampOp)
+    def run_clamp(self, _: Interpreter, op: blend.ClampOp, args: PythonValues) -> PythonValues:
+        return (np.clip(args[0], op.low.value.data, op.high.value.data),)
+
+    @impl(blend.RequantizeOp)
+    def run_requantize(self, _: Interpreter, op: blend.RequantizeOp, args: PythonValues) -> PythonValues:
+        result = element(op.result)
+        assert isinstance(result, FixedType)
+        frac = element_format(element(op.input)).frac
+        return (settle(args[0].astype(np.int64), frac, result, op.rounding.data),)
+
+    @impl(blend.BitsToValueOp)
+    def run_bits_to_value(self, _: Interpreter, op: blend.BitsToValueOp, args: PythonValues) -> PythonValues:
+        bits = args[0]
+        if isinstance(element(op.input), WordType):
+            channels = blend.tensor_type(op.result).get_shape()[1]
+            lanes = op.lanes.get_values() if op.lanes is not None else range(channels)
+            bits = unpack_words(bits, 1)[:, list(lanes)]
+        dtype = np.float64 if element(op.result) == f64 else np.int32
+        return (bits.astype(dtype) * dtype(2) - dtype(1),)
+
+    @impl(blend.Conv2dOp)
+    def run_conv2d(self, _: Interpreter, op: blend.Conv2dOp, args: PythonValues) -> PythonValues:
+        x, weight, bias, *pad = args
+        x = real_values(x, op.input)
+        total = kernels.convolve(x, weight, op.stride, op.pads, pad[0] if pad else None)
+        return (total + kernels.border_map(bias, x.shape, op.window, op.stride, op.pads),)
+
+    @impl(blend.FixedConv2dOp)
+    def run_fixed_conv2d(self, _: Interpreter, op: blend.FixedConv2dOp, args: PythonValues) -> PythonValues:
+        x, weight, bias, *pad = args
+        dtype = kernels.exact_float(weight, magnitude(element_format(element(op.input))))
+        total = kernels.convolve(x, weight.astype(dtype), op.stride, op.pads, pad[0] if pad else None)
+        bias = kernels.border_map(bias.astype(np.int64), x.shape, op.window, op.stride, op.pads)
+        return (settle_products(total.astype(np.int64) + bias, op),)
+
+    @impl(blend.BinaryConv2dOp)
+    def run_binary_conv2d(self, _: Interpreter, op: blend.BinaryConv2dOp, args: PythonValues) -> PythonValues:
+        x, weight = (bits_to_float(v) for v in args)
+        pad = np.full(x.shape[1], PAD_BIT[op.pad_mode.data], np.float32)
+        assert weight[0].size < 1 << 24
+        return (kernels.convolve(x, weight, op.stride, op.pads, pad).astype(np.int32),)
+
+    @impl(blend.PackedBinaryConv2dOp)
+    def run_packed_conv2d(self, _: Interpreter, op: blend.PackedBinaryConv2dOp, args: PythonValues) -> PythonValues:
+        x, weight = args
+        channels = op.channels.value.data
+        return (kernels.packed_convolve(x, weight, channels, op.stride, op.pads, op.pad_mode.data),)
+
+    @impl(blend.LinearOp)
+    def run_linear(self, _: Interpreter, op: blend.LinearOp, args: PythonValues) -> PythonValues:
+        x, weight, bias = args
+        return (real_values(x, op.input) @ weight.T + bias,)
+
+    @impl(blend.FixedLinearOp)
+    def run_fixed_linear(self, _: Interpreter, op: blend.FixedLinearOp, args: PythonValues) -> PythonValues:
+        x, weight, bias = args
+        dtype = kernels.exact_float(weight, magnitude(element_format(element(op.input))))
+        total = x.astype(dtype) @ weight.astype(dtype).T
+        return (settle_products(total.astype(np.int64) + bias, op),)
+
+    @impl(blend.BinaryLinearOp)
+    def run_binary_linear(self, _: Interpreter, op: blend.BinaryLinearOp, args: PythonValues) -> PythonValues:
+        x, weight = (bits_to_float(v) for v in args)
+        assert weight.shape[1] < 1 << 24
+        return ((x @ weight.T).astype(np.int32),)
+
+    @impl(blend.PackedBinaryLinearOp)
+    def run_packed_linear(self, _: Interpreter, op: blend.PackedBinaryLinearOp, args: PythonValues) -> PythonValues:
+        return (kernels.packed_product(args[0], args[1], op.channels.value.data),)
+
+    @impl(blend.AvgPool2dOp)
+    def run_avg_pool2d(self, _: Interpreter, op: blend.AvgPool2dOp, args: PythonValues) -> PythonValues:
+        result = element(op.result)
+        if isinstance(result, FixedType):
+            dtype = integer_dtype(result.format.width)
+            return (kernels.reduce_windows(args[0], op.window, op.stride, op.pads, np.add, 0, dtype),)
+        x = real_values(args[0], op.input)
+        return (kernels.reduce_windows(x, op.window, op.stride, op.pads, np.add, 0) / op.divisor.value.data,)
+
+    @impl(blend.MaxPool2dOp)
+    def run_max_pool2d(self, _: Interpreter, op: blend.MaxPool2dOp, args: PythonValues) -> PythonValues:
+        kind = element(op.input)
+        if isinstance(kind, WordType) or kind == i1:
+            return (kernels.reduce_windows(args[0], op.window, op.stride, op.pads, np.bitwise_or, 0),)
+        lowest = -np.inf if kind == f64 else element_format(kind).low
+        return (kernels.reduce_windows(args[0], op.window, op.stride, op.pads, np.maximum, lowest),)
+
+    @impl(blend.ReshapeOp)
+    def run_reshape(self, _: Interpreter, op: blend.ReshapeOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(args[0].shape[0], *blend.tensor_type(op.result).get_shape()[1:]),)
+
+    @impl(blend.TransposeOp)
+    def run_transpose(self, _: Interpreter, op: blend.TransposeOp, args: PythonValues) -> PythonValues:
+        return (np.ascontiguousarray(args[0].transpose(list(op.permutation.get_values()))),)
+
+    @impl(blend.ConcatOp)
+    def run_concat(self, _: Interpreter, op: blend.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=op.axis.value.data),)
+
+
+def real_values(x: Array, value: Any) -> Array:
+    """
+    The float64 values of an operand of any number type.
+    """
+    kind = element(value)
+    if kind == f64:
+        return x
+    return element_format(kind).decode(x)
+
+
+def settle_products(exact: Array, op: blend.FixedConv2dOp | blend.FixedLinearOp) -> Array:
+    """
+    Brings sums of products to the result type of a convolution or linear layer.
+    """
+    result, bias = element(op.result), element(op.bias)
+    assert isinstance(result, FixedType) and isinstance(bias, FixedType)
+    return settle(exact, bias.format.frac, result, op.rounding.data)

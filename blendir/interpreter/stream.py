@@ -1,0 +1,184 @@
+"""
+The meaning of the `stream` processes on numpy arrays: a stream is [N, positions, length] of integers, bits bool.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import i1
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.ir import SSAValue
+
+from blendir.dialects import stream
+from blendir.dialects.blend import FixedType, tensor_type
+from blendir.dialects.stream import stream_type
+from blendir.interpreter import kernels
+from blendir.interpreter.blend import bits_to_float, element, integer_dtype, magnitude, settle
+from blendir.interpreter.kernels import Array
+from blendir.packing import unpack_words
+
+
+def fixed_type(value: SSAValue) -> FixedType:
+    """
+    The fixed-point type of a stream's elements.
+    """
+    kind = stream_type(value).element
+    assert isinstance(kind, FixedType)
+    return kind
+
+
+def to_frames(x: Array, value: SSAValue) -> Array:
+    """
+    A stream as [N, C, H, W].
+    """
+    kind = stream_type(value)
+    return x.reshape(-1, kind.rows.data, kind.columns.data, kind.length.data).transpose(0, 3, 1, 2)
+
+
+def spread(parameter: Array, value: SSAValue) -> Array:
+    """
+    Parameters as [positions or 1, length].
+    """
+    return parameter.reshape(-1, stream_type(value).length.data)
+
+
+def vectors(x: Array, op: stream.MvuOp) -> Array:
+    """
+    The vectors of a matrix-vector unit: [N * positions, length].
+    """
+    return x.reshape(-1, op.vector)
+
+
+def classes(border: Array, op: stream.MvuOp) -> Array:
+    """
+    What is added at each position: [positions, outputs].
+    """
+    spread_out = border[:, list(op.row_classes.get_values())][:, :, list(op.column_classes.get_values())]
+    return spread_out.reshape(len(border), -1).T.astype(np.int64)
+
+
+@register_impls
+class StreamFunctions(InterpreterFunctions):
+    """
+    One method per process.
+    """
+
+    @impl(stream.SourceOp)
+    def run_source(self, _: Interpreter, op: stream.SourceOp, args: PythonValues) -> PythonValues:
+        x: Array = args[0]
+        kind = stream_type(op.result)
+        if x.ndim == 4:
+            x = x.transpose(0, 2, 3, 1)
+        return (np.ascontiguousarray(x).reshape(len(x), kind.positions, kind.length.data),)
+
+    @impl(stream.SinkOp)
+    def run_sink(self, _: Interpreter, op: stream.SinkOp, args: PythonValues) -> PythonValues:
+        shape = tensor_type(op.result).get_shape()[1:]
+        if op.order is None:
+            return (to_frames(args[0], op.input).reshape(-1, *shape),)
+        flat = args[0].reshape(len(args[0]), -1)[:, list(op.order.get_values())]
+        return (flat.reshape(-1, *shape),)
+
+    @impl(stream.WindowOp)
+    def run_window(self, _: Interpreter, op: stream.WindowOp, args: PythonValues) -> PythonValues:
+        (kh, kw), (sh, sw), padding = op.geometry
+        x = to_frames(args[0], op.input)
+        padded = kernels.pad_frames(x, padding, args[1] if len(args) > 1 else None)
+        result = stream_type(op.result)
+        oh, ow = result.rows.data, result.columns.data
+        taps = [
+            padded[:, :, i : i + (oh - 1) * sh + 1 : sh, j : j + (ow - 1) * sw + 1 : sw]
+            for i in range(kh)
+            for j in range(kw)
+        ]
+        windows = np.stack(taps, axis=1).transpose(0, 3, 4, 1, 2)
+        return (windows.reshape(len(x), result.positions, result.length.data),)
+
+    @impl(stream.BinaryMvuOp)
+    def run_binary_mvu(self, _: Interpreter, op: stream.BinaryMvuOp, args: PythonValues) -> PythonValues:
+        x, weight, border = args
+        signs = bits_to_float(unpack_words(weight, 1)[:, : op.vector])
+        total = (bits_to_float(vectors(x, op)) @ signs.T).astype(np.int32)
+        total = total.reshape(len(x), -1, len(signs)) + classes(border, op)
+        return (total.astype(np.int32),)
+
+    @impl(stream.FixedMvuOp)
+    def run_fixed_mvu(self, _: Interpreter, op: stream.FixedMvuOp, args: PythonValues) -> PythonValues:
+        x, weight, bias = args
+        dtype = kernels.exact_float(weight, magnitude(stream_type(op.input).format))
+        total = vectors(x, op).astype(dtype) @ weight.astype(dtype).T
+        exact = total.astype(np.int64).reshape(len(x), -1, len(weight)) + classes(bias, op)
+        frac = element_frac(op.bias)
+        return (settle(exact, frac, fixed_type(op.result), op.rounding.data),)
+
+    @impl(stream.PiecewiseLinearOp)
+    def run_piecewise_linear(self, _: Interpreter, op: stream.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
+        x = args[0].astype(np.int64)
+        k, a0, b0, a1, b1 = (spread(p.astype(np.int64), op.input) for p in args[1:])
+        exact = np.where(x >= k, a1 * x + b1, a0 * x + b0)
+        return (settle(exact, element_frac(op.offset0), fixed_type(op.result), op.rounding.data),)
+
+    @impl(stream.ThresholdOp)
+    def run_threshold(self, _: Interpreter, op: stream.ThresholdOp, args: PythonValues) -> PythonValues:
+        limit, invert = (spread(p, op.input) for p in args[1:])
+        return ((args[0] >= limit) ^ invert,)
+
+    @impl(stream.AddOp)
+    def run_add(self, _: Interpreter, op: stream.AddOp, args: PythonValues) -> PythonValues:
+        return (added(op, args[0], args[1]),)
+
+    @impl(stream.ResidualOp)
+    def run_residual(self, _: Interpreter, op: stream.ResidualOp, args: PythonValues) -> PythonValues:
+        total = added(op, args[0], args[1])
+        limit, invert = (spread(p, op.lhs) for p in args[2:])
+        return total, (total >= limit) ^ invert
+
+    @impl(stream.ClampOp)
+    def run_clamp(self, _: Interpreter, op: stream.ClampOp, args: PythonValues) -> PythonValues:
+        return (np.clip(args[0], op.low.value.data, op.high.value.data),)
+
+    @impl(stream.RequantizeOp)
+    def run_requantize(self, _: Interpreter, op: stream.RequantizeOp, args: PythonValues) -> PythonValues:
+        frac = stream_type(op.input).format.frac
+        return (settle(args[0].astype(np.int64), frac, fixed_type(op.result), op.rounding.data),)
+
+    @impl(stream.BitsToValueOp)
+    def run_bits_to_value(self, _: Interpreter, op: stream.BitsToValueOp, args: PythonValues) -> PythonValues:
+        return (args[0].astype(np.int32) * 2 - 1,)
+
+    @impl(stream.PoolOp)
+    def run_pool(self, _: Interpreter, op: stream.PoolOp, args: PythonValues) -> PythonValues:
+        result = stream_type(op.result)
+        taps = args[0].reshape(len(args[0]), result.positions, op.taps.value.data, result.length.data)
+        if op.kind.data is stream.PoolKind.SUM:
+            return (taps.sum(axis=2, dtype=integer_dtype(result.format.width)),)
+        return (taps.any(axis=2) if result.element == i1 else taps.max(axis=2),)
+
+    @impl(stream.ForkOp)
+    def run_fork(self, _: Interpreter, op: stream.ForkOp, args: PythonValues) -> PythonValues:
+        return args * len(op.copies)
+
+    @impl(stream.ConcatOp)
+    def run_concat(self, _: Interpreter, op: stream.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=2),)
+
+
+def element_frac(value: Any) -> int:
+    """
+    Fractional bits of a fixed-point constant.
+    """
+    kind = element(value)
+    assert isinstance(kind, FixedType)
+    return kind.format.frac
+
+
+def added(op: stream.AddOp | stream.ResidualOp, a: Array, b: Array) -> Array:
+    """
+    The exact sum on the finer grid, rounded and saturated once.
+    """
+    fracs = [stream_type(v).format.frac for v in (op.lhs, op.rhs)]
+    common = max(fracs)
+    total = (a.astype(np.int64) << (common - fracs[0])) + (b.astype(np.int64) << (common - fracs[1]))
+    return settle(total, common, fixed_type(op.results[0]), op.rounding.data)

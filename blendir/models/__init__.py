@@ -1,0 +1,19 @@
+"""
+PyTorch networks that come with blendir, and the way to their weights.
+"""
+
+from blendir.models.blendnet import BlendNet, BlendNetConfig, blendnet, blendnet8, blendnet20
+from blendir.models.checkpoint import load_weights
+from blendir.models.zoo import ZOO, ZooEntry, load
+
+__all__ = [
+    "ZOO",
+    "BlendNet",
+    "BlendNetConfig",
+    "ZooEntry",
+    "blendnet",
+    "blendnet8",
+    "blendnet20",
+    "load",
+    "load_weights",
+]

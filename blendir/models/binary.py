@@ -1,0 +1,71 @@
+"""
+Binary layers that train: straight-through signs and a convolution with binary weights.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SignActivation(torch.autograd.Function):
+    """
+    Forward: +1 where x >= 0, else -1. Backward: the slope of a quadratic approximation of the sign,
+    max(0, 2 - 2|x|).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad_outputs[0] * (2 - 2 * x.abs()).clamp(min=0)
+
+
+class SignWeight(torch.autograd.Function):
+    """
+    Forward: +1 where w >= 0, else -1. Backward: the gradient passes where |w| <= 1.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, w: Tensor) -> Tensor:
+        ctx.save_for_backward(w)
+        return torch.where(w >= 0, 1.0, -1.0).to(w.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        (w,) = ctx.saved_tensors
+        return grad_outputs[0] * (w.abs() <= 1)
+
+
+class Sign(nn.Module):
+    """
+    The binary activation: values of any shape to +1 and -1, with +1 at zero.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return SignActivation.apply(x)
+
+
+class BinaryConv2d(nn.Conv2d):
+    """
+    A convolution whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set.
+
+    Input (N, in, H, W), output (N, out, H', W'), latent weights W of shape (out, in, k, k); no bias.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int, alpha: bool = True
+    ):
+        super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
+        self.alpha = alpha
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight: Tensor = SignWeight.apply(self.weight)
+        if self.alpha:
+            weight = weight * self.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
+        return functional.conv2d(input, weight, None, self.stride, self.padding)

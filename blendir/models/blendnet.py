@@ -1,0 +1,183 @@
+"""
+BlendNet: residual modules around binary convolutions, with a fixed-point first, last and skip layer.
+
+After "BlendNet: Design and Optimization of Binary Neural Networks Blending Binary and Fixed-Point
+Convolutions", sections III (the module, types A and B) and IV-A (a module begins with the sign and ends
+with a batch norm that has no trainable scale or shift).
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from blendir.models.binary import BinaryConv2d, Sign
+from blendir.models.checkpoint import load_weights
+from blendir.models.initialize import randomize
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+CALIBRATION_FRAMES = 16
+BLENDNET20_CHECKPOINT = CHECKPOINTS / "blendnet20-cifar10.safetensors"
+
+
+@dataclass(frozen=True)
+class BlendNetConfig:
+    """
+    The geometry of a BlendNet, and a flag for each choice that the paper leaves open.
+    """
+
+    image: tuple[int, int, int]
+    """Channels, height and width of the input."""
+    mean: tuple[int, ...]
+    """Per input channel: subtracted from the pixels. An integer, so that zero padding after it is exact."""
+    scale: tuple[int, ...]
+    """Per input channel: what the difference is divided by."""
+    widths: tuple[int, ...]
+    """Channels of each stage; from the second on, a stage begins with a type B module."""
+    modules_per_stage: int
+    classes: int = 10
+    pixel_max: int = 255
+    """The largest pixel value; the smallest is 0."""
+    alpha: bool = True
+    """Binary weights are scaled by the mean magnitude of their output channel."""
+    bn_m: bool = True
+    """A batch norm stands between the binary convolution and the PReLU."""
+    main_tail_bn: bool = False
+    """A second batch norm stands between the PReLU and the add."""
+    shared_slope: bool = False
+    """One PReLU slope per module instead of one per channel."""
+    stem_act: bool = False
+    """A PReLU stands after the stem's batch norm."""
+    norm_affine: bool = False
+    """The batch norm after the add has a trainable scale and shift."""
+
+    def __post_init__(self):
+        if not len(self.mean) == len(self.scale) == self.image[0]:
+            raise ValueError(
+                f"{self.image[0]} input channels need as many means and scales, "
+                f"not {len(self.mean)} and {len(self.scale)}"
+            )
+        if not self.widths or self.modules_per_stage < 1:
+            raise ValueError("a BlendNet has at least one stage of at least one module")
+
+
+BLENDNET20 = BlendNetConfig((3, 32, 32), (125, 123, 114), (63, 62, 67), (16, 32, 64), 6)
+BLENDNET8 = BlendNetConfig((1, 8, 8), (5,), (6,), (16, 32), 2, pixel_max=16)
+
+
+class Normalize(nn.Module):
+    """
+    y[c] = (x[c] - mean[c]) / scale[c], for pixels (N, C, H, W) of any type.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: tuple[int, ...], scale: tuple[int, ...]):
+        super().__init__()
+        for name, values in (("mean", mean), ("scale", scale)):
+            self.register_buffer(name, torch.tensor(values).float().view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.to(self.mean.dtype) - self.mean) / self.scale
+
+
+class BlendModule(nn.Module):
+    """
+    x' = norm(act(bn(conv(sign(x)))) + skip(x)), on (N, in, H, W) -> (N, out, H / stride, W / stride).
+
+    Type A (stride 1) skips by identity; type B (stride 2) by 2x2 average pooling, a real 1x1 convolution
+    and a batch norm. Section III.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, config: BlendNetConfig):
+        super().__init__()
+        stride = 1 if in_channels == out_channels else 2
+        self.sign = Sign()
+        self.conv = BinaryConv2d(in_channels, out_channels, 3, stride, 1, config.alpha)
+        self.bn = nn.BatchNorm2d(out_channels) if config.bn_m else nn.Identity()
+        self.act = nn.PReLU(1 if config.shared_slope else out_channels)
+        self.tail = nn.BatchNorm2d(out_channels) if config.main_tail_bn else nn.Identity()
+        self.skip: nn.Module = nn.Identity()
+        if stride == 2:
+            self.skip = nn.Sequential(
+                nn.AvgPool2d(2),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+        self.norm = nn.BatchNorm2d(out_channels, affine=config.norm_affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        main = self.tail(self.act(self.bn(self.conv(self.sign(x)))))
+        return self.norm(main + self.skip(x))
+
+
+class BlendNet(nn.Module):
+    """
+    A stem convolution with its batch norm, stages of modules, the mean over H and W, a linear classifier.
+
+    Input (N, C, H, W): pixel values, uint8 or float. Output (N, classes): logits.
+    """
+
+    def __init__(self, config: BlendNetConfig):
+        super().__init__()
+        self.config = config
+        first, last = config.widths[0], config.widths[-1]
+        self.normalize = Normalize(config.mean, config.scale)
+        self.stem = nn.Sequential(
+            nn.Conv2d(config.image[0], first, 3, padding=1, bias=False), nn.BatchNorm2d(first)
+        )
+        if config.stem_act:
+            self.stem.append(nn.PReLU(1 if config.shared_slope else first))
+        widths = [width for width in config.widths for _ in range(config.modules_per_stage)]
+        self.blocks = nn.Sequential(
+            *(BlendModule(i, o, config) for i, o in zip([first, *widths], widths, strict=False))
+        )
+        self.fc = nn.Linear(last, config.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.blocks(self.stem(self.normalize(x)))
+        return self.fc(features.mean(dim=(2, 3)))
+
+
+def blendnet(config: BlendNetConfig, seed: int = 0) -> BlendNet:
+    """
+    A BlendNet in eval mode with random weights and plausible batch-norm statistics, one per seed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = BlendNet(config)
+    generator = torch.Generator().manual_seed(seed)
+    shape = (CALIBRATION_FRAMES, *config.image)
+    pixels = torch.randint(0, config.pixel_max + 1, shape, generator=generator, dtype=torch.uint8)
+    randomize(model, pixels, generator)
+    return model
+
+
+def blendnet20(pretrained: bool = False, seed: int = 0, **flags: bool) -> BlendNet:
+    """
+    BlendNet-20 for 32x32 RGB pixels (0..255) and 10 classes, in eval mode.
+
+    With `pretrained`, the CIFAR-10 checkpoint of the package; else random weights that depend on `seed`
+    alone. `flags` are those of `BlendNetConfig`.
+    """
+    config = replace(BLENDNET20, **flags)
+    if not pretrained:
+        return blendnet(config, seed)
+    if config != BLENDNET20:
+        raise ValueError("the checkpoint of blendnet20 was trained without flags: leave out pretrained")
+    model = BlendNet(config).eval()
+    load_weights(model, BLENDNET20_CHECKPOINT)
+    return model
+
+
+def blendnet8(pretrained: bool = False, seed: int = 0, **flags: bool) -> BlendNet:
+    """
+    A small BlendNet for 8x8 images of one channel (0..16) and 10 classes, in eval mode.
+
+    Random weights that depend on `seed` alone; `flags` are those of `BlendNetConfig`.
+    """
+    if pretrained:
+        raise ValueError("blendnet8 has no checkpoint: leave out pretrained, or train it")
+    return blendnet(replace(BLENDNET8, **flags), seed)

@@ -1,0 +1,82 @@
+"""
+Random parameters that look like those of a trained network, so that every rewrite has work to do.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+
+NEGATIVE_GAMMAS = 0.1
+NEGATIVE_SLOPES = 0.05
+
+
+def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> None:
+    """
+    Draw scales, shifts and slopes, measure the batch-norm statistics on `batch`, then disturb them a
+    little. Leaves `model` in eval mode.
+    """
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                _draw_affine(module, generator)
+            elif isinstance(module, nn.PReLU):
+                _draw_slopes(module.weight, generator)
+        measure_norms(model, batch)
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                _disturb(module, generator)
+
+
+def measure_norms(model: nn.Module, batch: Tensor) -> None:
+    """
+    Set every running mean and variance to what `batch` shows there, and leave the float `model` in eval
+    mode. Thresholds are running means, so this is worth doing after a training too.
+
+    It runs in float64, so that the statistics do not depend on how sums are split up.
+    """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    model.double().train()
+    with torch.no_grad():
+        model(batch)
+    model.float().eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _uniform(like: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(like.shape, generator=generator, dtype=torch.float64) * (high - low) + low
+
+
+def _draw_affine(bn: _BatchNorm, generator: torch.Generator) -> None:
+    """
+    gamma in +-[0.5, 1.5], beta in [-0.5, 0.5].
+    """
+    if not bn.affine:
+        return
+    negative = _uniform(bn.weight, 0, 1, generator) < NEGATIVE_GAMMAS
+    gamma = _uniform(bn.weight, 0.5, 1.5, generator)
+    bn.weight.copy_(torch.where(negative, -gamma, gamma))
+    bn.bias.copy_(_uniform(bn.bias, -0.5, 0.5, generator))
+
+
+def _draw_slopes(slopes: Tensor, generator: torch.Generator) -> None:
+    """
+    Slopes in [0.02, 0.5], a few of them negative.
+    """
+    negative = _uniform(slopes, 0, 1, generator) < NEGATIVE_SLOPES
+    drawn = _uniform(slopes, 0.02, 0.5, generator)
+    slopes.copy_(torch.where(negative, -drawn, drawn))
+
+
+def _disturb(bn: _BatchNorm, generator: torch.Generator) -> None:
+    """
+    Move means by up to a tenth of a standard deviation, and variances by up to a fifth.
+    """
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    bn.running_mean.add_(bn.running_var.sqrt() * _uniform(bn.running_mean, -0.1, 0.1, generator))
+    bn.running_var.mul_(_uniform(bn.running_var, 0.8, 1.2, generator))

@@ -1,0 +1,267 @@
+"""
+The arithmetic of blendir on Python integers, fractions and numpy arrays: formats, rounding, thresholds, borders.
+
+Every stage of the compiler, the interpreter and the code generators take their numbers from these functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.signedinteger[Any]]
+IntT = TypeVar("IntT", int, Ints)
+
+
+class Rounding(StrEnum):
+    """
+    How an exact value is brought to a coarser grid: `floor(v + 1/2)`, or to nearest with ties to even.
+    """
+
+    HALF_UP = "half_up"
+    HALF_EVEN = "half_even"
+
+
+class PadMode(StrEnum):
+    """
+    What a binary convolution sees outside its input: nothing (zero_exact), bit 1 (plus_one) or bit 0 (minus_one).
+    """
+
+    ZERO_EXACT = "zero_exact"
+    PLUS_ONE = "plus_one"
+    MINUS_ONE = "minus_one"
+
+
+@dataclass(frozen=True)
+class Format:
+    """
+    A fixed-point format: integers of `width` bits that count units of `2**-frac`.
+    """
+
+    width: int
+    frac: int
+    signed: bool = True
+
+    @property
+    def low(self) -> int:
+        """
+        The smallest integer of the format.
+        """
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """
+        The largest integer of the format.
+        """
+        return (1 << (self.width - int(self.signed))) - 1
+
+    @property
+    def lsb(self) -> float:
+        """
+        The value of one unit.
+        """
+        return math.ldexp(1.0, -self.frac)
+
+    def encode(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """
+        Rounds real values once to the grid (half to even) and saturates.
+        """
+        scaled = np.rint(np.ldexp(np.asarray(values, np.float64), self.frac))
+        if self.width >= 53:  # the bounds may not be exact doubles: clip in integers
+            limit = float(1 << 62)
+            return np.clip(np.clip(scaled, -limit, limit).astype(np.int64), self.low, self.high)
+        return np.clip(scaled, self.low, self.high).astype(np.int64)
+
+    def decode(self, ints: Ints) -> NDArray[np.float64]:
+        """
+        The real values of integers of the format.
+        """
+        return np.ldexp(ints.astype(np.float64), -self.frac)
+
+    @staticmethod
+    def covering(magnitude: float, width: int, guard: int = 0) -> Format:
+        """
+        The finest signed format of `width` bits that holds +-`magnitude` without saturation, and `guard` more bits.
+        """
+        if magnitude <= 0:
+            return Format(width, width - 1)
+        frac = width - 1 - max(math.frexp(magnitude)[1], -1022) - guard
+        while round(Fraction(magnitude) * Fraction(2) ** (frac + guard)) > (1 << (width - 1)) - 1:
+            frac -= 1
+        return Format(width, frac)
+
+
+def round_shift(value: IntT, shift: int, rounding: Rounding = Rounding.HALF_UP) -> IntT:
+    """
+    `round(value / 2**shift)`; a negative shift multiplies exactly.
+    """
+    if shift <= 0:
+        return value << -shift
+    half = 1 << (shift - 1)
+    if rounding is Rounding.HALF_EVEN:
+        half = half - 1 + ((value >> shift) & 1)
+    return (value + half) >> shift
+
+
+def saturate(value: IntT, width: int, signed: bool = True) -> IntT:
+    """
+    The nearest integer of `width` bits.
+    """
+    target = Format(width, 0, signed)
+    if isinstance(value, int):
+        return min(max(value, target.low), target.high)
+    return np.clip(value, target.low, target.high)
+
+
+def signed_bits(low: int, high: int) -> int:
+    """
+    The width of the narrowest two's complement integer that holds `low` .. `high`.
+    """
+    return max(low.bit_length() if low >= 0 else (-low - 1).bit_length(), max(high, 0).bit_length()) + 1
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
+    """
+    The number of kernel positions along one dimension.
+    """
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def border_classes(size: int, kernel: int, stride: int, padding: int) -> tuple[list[int], list[tuple[int, ...]]]:
+    """
+    Groups output positions of one dimension by which kernel taps fall inside the input.
+
+    Returns the class of every output position and, per class, the taps that are inside. A 3-tap kernel with padding 1
+    has three classes at stride 1 (top, inside, bottom), two at an even size and stride 2.
+    """
+    taps: list[tuple[int, ...]] = []
+    classes: list[int] = []
+    for position in range(output_size(size, kernel, stride, padding)):
+        start = position * stride - padding
+        inside = tuple(tap for tap in range(kernel) if 0 <= start + tap < size)
+        if inside not in taps:
+            taps.append(inside)
+        classes.append(taps.index(inside))
+    return classes, taps
+
+
+def outside_sums(
+    weights: NDArray[Any], rows: Sequence[tuple[int, ...]], columns: Sequence[tuple[int, ...]]
+) -> NDArray[Any]:
+    """
+    Per output channel and border class, the sum of the weights whose taps fall outside the input.
+
+    weights: [O, I, KH, KW]; rows, columns: the taps inside, from `border_classes`. Returns [O, rows, columns].
+    """
+    per_tap = weights.sum(axis=1)
+    total = per_tap.sum(axis=(1, 2))
+    inside = [[per_tap[:, list(r)][:, :, list(c)].sum(axis=(1, 2)) for c in columns] for r in rows]
+    return total[:, None, None] - np.stack([np.stack(row, axis=-1) for row in inside], axis=1)
+
+
+@dataclass(frozen=True)
+class ExactAffine:
+    """
+    `v -> (v - center) * scale + offset` in exact arithmetic.
+    """
+
+    center: Fraction
+    scale: Fraction
+    offset: Fraction
+
+    def __call__(self, value: Fraction) -> Fraction:
+        return (value - self.center) * self.scale + self.offset
+
+
+@dataclass(frozen=True)
+class ExactBatchNorm:
+    """
+    `v -> gamma * (v - mean) / sqrt(variance) + beta`, compared with a level without forming the root.
+
+    `variance` includes epsilon and is positive.
+    """
+
+    gamma: Fraction
+    beta: Fraction
+    mean: Fraction
+    variance: Fraction
+
+    def at_least(self, value: Fraction, level: Fraction) -> bool:
+        """
+        Decides `self(value) >= level` by comparing signs and squares.
+        """
+        left = self.gamma * (value - self.mean)
+        right = level - self.beta
+        if left >= 0 and right <= 0:
+            return True
+        if left < 0 and right > 0:
+            return False
+        if left >= 0:
+            return left * left >= right * right * self.variance
+        return left * left <= right * right * self.variance
+
+
+def first_integer(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """
+    The smallest v in `low` .. `high` for which the monotone predicate holds, else `high + 1`, by bisection.
+    """
+    high += 1
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def first_double(holds: Callable[[float], bool], guess: float) -> float:
+    """
+    The smallest finite double for which the monotone predicate holds, else infinity; -inf when it always holds.
+
+    `guess` is any starting point; the search brackets it by growing powers of two and then bisects over the doubles.
+    """
+    low, high = -math.inf, math.inf
+    step = 2
+    key = _order_key(guess if math.isfinite(guess) else 0.0)
+    limit = _order_key(math.inf)
+    if holds(_from_order_key(key)):
+        high_key = key
+        while (low_key := max(high_key - step, -limit + 1)) and holds(_from_order_key(low_key)):
+            high_key, step = low_key, step * 4
+            if low_key == -limit + 1:
+                return low
+    else:
+        low_key = key
+        while (high_key := min(low_key + step, limit - 1)) and not holds(_from_order_key(high_key)):
+            low_key, step = high_key, step * 4
+            if high_key == limit - 1:
+                return high
+    while high_key - low_key > 1:
+        middle = (low_key + high_key) // 2
+        if holds(_from_order_key(middle)):
+            high_key = middle
+        else:
+            low_key = middle
+    return _from_order_key(high_key)
+
+
+def _order_key(value: float) -> int:
+    """
+    Numbers the doubles in their order; zero has key 0.
+    """
+    bits = int(np.float64(abs(value)).view(np.int64))
+    return -bits if value < 0 else bits
+
+
+def _from_order_key(key: int) -> float:
+    magnitude = float(np.int64(abs(key)).view(np.float64))
+    return -magnitude if key < 0 else magnitude

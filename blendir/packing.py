@@ -1,0 +1,101 @@
+"""
+Bits in words: the storage order (48 channels to a word) and the order in which processing elements take a window.
+
+Bit 1 stands for +1 and bit 0 for -1; unused lanes are 0 in both operands of a product, so that the dot product of n
+real lanes is `n - 2 * popcount(a ^ w)` whatever the number of words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORD_BITS = 48
+Bits = NDArray[np.bool_]
+Words = NDArray[np.int64]
+
+
+def word_count(lanes: int) -> int:
+    """
+    The number of words that hold `lanes` bits.
+    """
+    return -(-lanes // WORD_BITS)
+
+
+def pack_words(bits: Bits, axis: int) -> Words:
+    """
+    Packs one axis into words: lane i goes to bit i % 48 of word i // 48; missing lanes are 0.
+
+    bits: [.., C, ..] of bool. Returns int64 with ceil(C / 48) in place of C.
+    """
+    moved = np.moveaxis(bits, axis, -1)
+    count = word_count(moved.shape[-1])
+    lanes = np.zeros((*moved.shape[:-1], count, 64), np.bool_)
+    padded = np.zeros((*moved.shape[:-1], count * WORD_BITS), np.bool_)
+    padded[..., : moved.shape[-1]] = moved
+    lanes[..., :WORD_BITS] = padded.reshape(*moved.shape[:-1], count, WORD_BITS)
+    words = np.packbits(lanes, axis=-1, bitorder="little").view(np.int64)[..., 0]
+    return np.ascontiguousarray(np.moveaxis(words, -1, axis))
+
+
+def unpack_words(words: Words, axis: int) -> Bits:
+    """
+    The lanes of words along one axis: [.., W, ..] of int64 to [.., 48 * W, ..] of bool.
+    """
+    moved = np.ascontiguousarray(np.moveaxis(words, axis, -1))
+    lanes = np.unpackbits(moved.view(np.uint8).reshape(*moved.shape, 8), axis=-1, bitorder="little")
+    flat = lanes[..., :WORD_BITS].reshape(*moved.shape[:-1], moved.shape[-1] * WORD_BITS)
+    return np.moveaxis(flat.astype(np.bool_), -1, axis)
+
+
+def place_lanes(bits: Bits, lanes: NDArray[np.int64], count: int) -> Bits:
+    """
+    Spreads the last axis to `48 * count` lanes: element i goes to lane `lanes[i]`, the others are 0.
+    """
+    spread = np.zeros((*bits.shape[:-1], count * WORD_BITS), np.bool_)
+    spread[..., lanes] = bits
+    return spread
+
+
+def window_beats(weights: NDArray[Any], lanes: int) -> NDArray[Any]:
+    """
+    The window order of a processing element: element `tap * C + channel` of the window, in beats of `lanes` elements.
+
+    weights: [O, C, KH, KW]. Returns [O, beats, lanes]; the last beat is filled with zeros.
+    """
+    outputs = weights.shape[0]
+    flat = weights.transpose(0, 2, 3, 1).reshape(outputs, -1)
+    beats = -(-flat.shape[1] // lanes)
+    filled = np.zeros((outputs, beats * lanes), weights.dtype)
+    filled[:, : flat.shape[1]] = flat
+    return filled.reshape(outputs, beats, lanes)
+
+
+def pack_beats(values: NDArray[Any], width: int) -> NDArray[np.uint8]:
+    """
+    Beats of integers as little-endian bytes: element j lies at bits [j * width, (j + 1) * width).
+
+    values: [.., elements]. Returns uint8 [.., ceil(elements * width / 8)].
+    """
+    if width in (8, 16, 32, 64):
+        exact = np.ascontiguousarray(values.astype(np.int64).astype(f"<i{width // 8}"))
+        return exact.view(np.uint8).reshape(*values.shape[:-1], -1)
+    lanes = values.astype(np.int64)[..., None] >> np.arange(width) & 1
+    return np.packbits(lanes.astype(np.uint8).reshape(*values.shape[:-1], -1), axis=-1, bitorder="little")
+
+
+def unpack_beats(data: NDArray[np.uint8], width: int, elements: int, signed: bool) -> NDArray[np.int64]:
+    """
+    The inverse of `pack_beats`: uint8 [.., bytes] to int64 [.., elements].
+    """
+    if width in (8, 16, 32, 64) and data.shape[-1] * 8 == width * elements:
+        kind = f"<{'i' if signed else 'u'}{width // 8}"
+        return np.ascontiguousarray(data).view(kind).astype(np.int64)
+    lanes = np.unpackbits(data, axis=-1, bitorder="little")[..., : width * elements]
+    lanes = lanes.reshape(*data.shape[:-1], elements, width).astype(np.int64)
+    values = (lanes << np.arange(width)).sum(axis=-1)
+    if signed and width < 64:
+        values -= (values >> (width - 1)) << width
+    return values

@@ -1,0 +1,505 @@
+"""
+`lower-to-stream`: integer operations on packed tensors become processes on streams in raster order (H, W, C).
+
+Reshape and transpose make no hardware: the compiler remembers where each element of a tensor lies in its stream, and
+the consumer's weights or parameters follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import DenseArrayBase, IntegerType, ModuleOp, Signedness, i1, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from blendir.dialects import blend, stream
+from blendir.dialects.blend import ConstantOp, WordType, constant_value, tensor_type, word
+from blendir.dialects.blend.types import FixedType
+from blendir.interpreter import main_function
+from blendir.numerics import PadMode, border_classes, outside_sums, signed_bits
+from blendir.packing import WORD_BITS, pack_words, unpack_words
+
+Order = NDArray[np.int64]
+BORDER_FACTOR = {PadMode.ZERO_EXACT: 1, PadMode.PLUS_ONE: 2, PadMode.MINUS_ONE: 0}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """
+    A tensor as a stream: element i of a frame is element `order[i]` of the stream.
+
+    Of words, `order` has a last dimension of 48 lanes, with -1 where a lane is unused.
+    """
+
+    value: SSAValue
+    order: Order
+
+
+def raster(shape: Sequence[int]) -> Order:
+    """
+    The order of [C, H, W], or of features, in a stream of positions.
+    """
+    if len(shape) == 1:
+        return np.arange(shape[0])
+    channels, rows, columns = shape
+    pixels = np.arange(rows * columns).reshape(rows, columns)
+    return pixels[None] * channels + np.arange(channels)[:, None, None]
+
+
+class Lowering:
+    """
+    Rewrites the operations of `@main` in order.
+    """
+
+    def __init__(self, module: ModuleOp):
+        self.main = main_function(module)
+        self.placed: dict[SSAValue, Placed] = {}
+        self.made: list[Operation] = []
+
+    def run(self) -> None:
+        """
+        Replaces the function's body by processes.
+        """
+        block = self.main.body.block
+        old = list(block.ops)
+        self.source(block.args[0])
+        for op in old:
+            if isinstance(op, func.ReturnOp):
+                self.sink(op)
+            elif not isinstance(op, ConstantOp):
+                assert isinstance(op, blend.BlendOp)
+                placed = self.lower(op)
+                placed.value.name_hint = op.results[0].name_hint
+                self.placed[op.results[0]] = placed
+                self.note_order(placed, isinstance(element(op.results[0]), WordType))
+        kept = [op for op in self.made if not isinstance(op, ConstantOp)]
+        needed = {v.owner for op in kept for v in op.operands}
+        for op in old:
+            op.detach()
+        block.add_ops([op for op in old if isinstance(op, ConstantOp) and op in needed])
+        block.add_ops([op for op in self.made if not isinstance(op, ConstantOp) or op in needed])
+        for op in reversed(old):
+            if op.parent is None:
+                op.erase(safe_erase=False)
+
+    def note_order(self, placed: Placed, words: bool) -> None:
+        """
+        Records on a process where the elements of its tensor lie, unless in raster order.
+        """
+        kind, process = stream.stream_type(placed.value), placed.value.owner
+        order = (np.moveaxis(placed.order, -1, 1) if words else placed.order).reshape(-1)
+        order = order[order >= 0]
+        shape = (kind.length.data, kind.rows.data, kind.columns.data)
+        if isinstance(process, stream.ProcessOp) and process is self.made[-1]:
+            if not np.array_equal(order, raster(shape).reshape(-1)):
+                process.order = DenseArrayBase.from_list(i64, order.tolist())
+
+    def emit(self, op: Operation) -> SSAValue:
+        """
+        Adds an operation; returns its first result.
+        """
+        self.made.append(op)
+        return op.results[0]
+
+    def constant(self, array: NDArray[Any], element: Attribute) -> SSAValue:
+        """
+        Adds a constant.
+        """
+        return self.emit(ConstantOp.from_numpy(array, element))
+
+    def source(self, argument: SSAValue) -> None:
+        """
+        The caller's frames enter.
+        """
+        kind = tensor_type(argument)
+        shape = kind.get_shape()[1:]
+        if len(shape) not in (1, 3):
+            raise PassFailedException(f"input of shape {list(shape)}: frames should be [C, H, W] or [features]")
+        rows, columns = shape[1:] if len(shape) == 3 else (1, 1)
+        result = stream.StreamType(rows, columns, shape[0], kind.element_type)
+        value = self.emit(stream.SourceOp(argument, result, "input"))
+        self.placed[argument] = Placed(value, raster(shape))
+
+    def sink(self, op: func.ReturnOp) -> None:
+        """
+        The result leaves.
+        """
+        placed = self.placed[op.operands[0]]
+        kind = tensor_type(op.operands[0])
+        shape = kind.get_shape()[1:]
+        if isinstance(kind.element_type, WordType) or kind.element_type == i1:
+            raise PassFailedException("the output is bits; a network should return numbers")
+        identity = len(shape) in (1, 3) and self.is_raster(placed, shape)
+        order = None if identity else placed.order.reshape(-1).tolist()
+        self.made.append(func.ReturnOp(self.emit(stream.SinkOp(placed.value, kind, order, "output"))))
+
+    def is_raster(self, placed: Placed, shape: Sequence[int]) -> bool:
+        """
+        Whether a tensor lies in its stream position by position.
+        """
+        kind = stream.stream_type(placed.value)
+        frames = shape[1:] if len(shape) == 3 else (1, 1)
+        fits = (kind.rows.data, kind.columns.data, kind.length.data) == (*frames, shape[0])
+        return fits and np.array_equal(placed.order, raster(shape))
+
+    def channels_of(self, value: SSAValue, layer: str) -> tuple[Placed, list[int], Order]:
+        """
+        A window operation's input: its placement, its [C, H, W], and the lane or index of each channel.
+        """
+        placed = self.placed[value]
+        kind = tensor_type(value)
+        order = placed.order
+        if isinstance(kind.element_type, WordType):
+            order = np.moveaxis(order, -1, 1).reshape(-1, *order.shape[1:-1])
+        lanes = np.flatnonzero(order.reshape(len(order), -1)[:, 0] >= 0)
+        shape = [len(lanes), *kind.get_shape()[2:]]
+        if len(shape) != 3 or not self.is_raster(Placed(placed.value, order[lanes]), shape):
+            raise PassFailedException(
+                f"{layer}: its input was reshaped or transposed and no longer streams as [C, H, W]; "
+                "only linear layers, element-wise operations and the output can follow"
+            )
+        return placed, shape, lanes
+
+    def lower(self, op: blend.BlendOp) -> Placed:
+        """
+        The processes of one operation.
+        """
+        match op:
+            case blend.PackedBinaryConv2dOp():
+                return self.binary_conv(op)
+            case blend.FixedConv2dOp():
+                return self.fixed_conv(op)
+            case blend.PackedBinaryLinearOp() | blend.FixedLinearOp():
+                return self.linear(op)
+            case blend.PiecewiseLinearOp():
+                return self.piecewise_linear(op)
+            case blend.ThresholdOp():
+                return self.threshold(op)
+            case blend.AddOp():
+                return self.add(op)
+            case blend.AvgPool2dOp() | blend.MaxPool2dOp():
+                return self.pool(op)
+            case blend.ConcatOp():
+                return self.concat(op)
+            case blend.ReshapeOp() | blend.TransposeOp():
+                return self.move(op)
+            case blend.ClampOp() | blend.RequantizeOp() | blend.BitsToValueOp():
+                return self.unary(op)
+            case _:
+                raise PassFailedException(f"{op.layer_name}: {op.name} has no process; run the earlier passes first")
+
+    def window(self, op: blend.WindowOp, placed: Placed, shape: Sequence[int], pad: SSAValue | None) -> SSAValue:
+        """
+        The windows of a stream; a window that covers the frame, or one pixel, is the stream itself.
+        """
+        if not any(op.pads) and (op.window == (1, 1) == op.stride or op.window == tuple(shape[1:])):
+            return placed.value
+        layer = f"{op.layer_name}.window"
+        return self.emit(stream.WindowOp(placed.value, op.window, op.stride, op.pads, pad, layer=layer))
+
+    def classes(self, op: blend.WindowOp, shape: Sequence[int], used: bool) -> tuple[list[int], list[int]]:
+        """
+        The border class of each output row and column; one class where there is nothing to correct.
+        """
+        rows, columns = (
+            border_classes(shape[1 + d], op.window[d], op.stride[d], op.pads[d])[0] for d in (0, 1)
+        )
+        return (rows, columns) if used else ([0] * len(rows), [0] * len(columns))
+
+    def binary_conv(self, op: blend.PackedBinaryConv2dOp) -> Placed:
+        """
+        Windows, then a binary matrix-vector unit with the correction of outside taps.
+        """
+        placed, shape, lanes = self.channels_of(op.input, op.layer_name)
+        weight = unpack_words(constant_value(op.weight), 1)[:, lanes]
+        vectors = self.window(op, placed, shape, None)
+        factor = BORDER_FACTOR[op.pad_mode.data]
+        used = any(op.pads) and factor != 0
+        rows, columns = self.classes(op, shape, used)
+        border = np.zeros((len(weight), 1, 1), np.int64)
+        if used:
+            taps = op.borders([1, *shape])
+            border = factor * outside_sums(np.where(weight, 1, -1).astype(np.int64), *taps)
+        flat = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
+        return self.binary_mvu(op, vectors, flat, border, (rows, columns))
+
+    def binary_mvu(
+        self,
+        op: blend.BlendOp,
+        vectors: SSAValue,
+        weight: NDArray[np.bool_],
+        border: NDArray[np.int64],
+        classes: tuple[Sequence[int], Sequence[int]],
+    ) -> Placed:
+        """
+        A binary matrix-vector unit; its accumulators have just the bits they need.
+        """
+        taps = weight.shape[1]
+        element = IntegerType(signed_bits(-taps, taps), Signedness.SIGNED)
+        words = self.constant(pack_words(weight, 1), word)
+        corrections = self.constant(border, i64)
+        value = self.emit(stream.BinaryMvuOp(vectors, words, corrections, classes, element, op.layer))
+        return Placed(value, raster(tensor_type(op.results[0]).get_shape()[1:]))
+
+    def fixed_conv(self, op: blend.FixedConv2dOp) -> Placed:
+        """
+        Windows, then a fixed-point matrix-vector unit.
+        """
+        placed, shape, _ = self.channels_of(op.input, op.layer_name)
+        weight, bias = constant_value(op.weight), constant_value(op.bias)
+        vectors = self.window(op, placed, shape, op.pad)
+        flat = self.constant(weight.transpose(0, 2, 3, 1).reshape(len(weight), -1), element(op.weight))
+        mapped = self.constant(bias.reshape(len(weight), *(bias.shape[1:] or (1, 1))), element(op.bias))
+        classes = self.classes(op, shape, bias.ndim > 1)
+        value = self.emit(
+            stream.FixedMvuOp(vectors, flat, mapped, classes, element(op.result), op.rounding.data, op.layer)
+        )
+        return Placed(value, raster(tensor_type(op.result).get_shape()[1:]))
+
+    def linear(self, op: blend.PackedBinaryLinearOp | blend.FixedLinearOp) -> Placed:
+        """
+        A matrix-vector unit whose columns follow the order of the stream.
+        """
+        placed = self.placed[op.input]
+        order = placed.order.reshape(-1)
+        weight = constant_value(op.weight)
+        if isinstance(op, blend.PackedBinaryLinearOp):
+            weight = unpack_words(weight, 1)
+        used = np.flatnonzero(order >= 0)
+        moved = np.zeros((len(weight), len(used)), weight.dtype)
+        moved[:, order[used]] = weight[:, used]
+        if isinstance(op, blend.PackedBinaryLinearOp):
+            return self.binary_mvu(op, placed.value, moved, np.zeros((len(weight), 1, 1), np.int64), ([0], [0]))
+        matrix = self.constant(moved, element(op.weight))
+        bias = self.constant(constant_value(op.bias).reshape(-1, 1, 1), element(op.bias))
+        value = self.emit(
+            stream.FixedMvuOp(
+                placed.value, matrix, bias, ([0], [0]), element(op.result), op.rounding.data, op.layer
+            )
+        )
+        return Placed(value, np.arange(len(weight)))
+
+    def parameters(self, placed: Placed, source: SSAValue, axis: int, values: Sequence[SSAValue]) -> list[SSAValue]:
+        """
+        Per-channel parameters in the order of the stream: one period of a position, or the whole frame.
+        """
+        shape = tensor_type(source).get_shape()[1:]
+        along = [-1 if d == axis - 1 else 1 for d in range(len(shape))]
+        length = stream.stream_type(placed.value).length.data
+        spread: list[NDArray[Any]] = []
+        for value in values:
+            array = constant_value(value)
+            flat = np.empty(placed.order.size, array.dtype)
+            flat[placed.order.reshape(-1)] = np.broadcast_to(array.reshape(along), shape).reshape(-1)
+            spread.append(flat)
+        if all(bool((flat.reshape(-1, length) == flat[:length]).all()) for flat in spread):
+            spread = [flat[:length] for flat in spread]
+        return [self.constant(flat, element(v)) for flat, v in zip(spread, values, strict=True)]
+
+    def piecewise_linear(self, op: blend.PiecewiseLinearOp) -> Placed:
+        """
+        One process, element by element.
+        """
+        placed = self.placed[op.input]
+        made = self.parameters(placed, op.input, op.axis.value.data, op.parameters)
+        process = stream.PiecewiseLinearOp(placed.value, made, element(op.result), op.rounding.data, op.layer)
+        return Placed(self.emit(process), placed.order)
+
+    def threshold(self, op: blend.ThresholdOp) -> Placed:
+        """
+        One process; the bits of words lie where the channels lay.
+        """
+        placed = self.placed[op.input]
+        made = self.parameters(placed, op.input, op.axis.value.data, (op.threshold, op.invert))
+        value = self.emit(stream.ThresholdOp(placed.value, made[0], made[1], i1, op.layer))
+        if not isinstance(element(op.result), WordType):
+            raise PassFailedException(f"{op.layer_name}: bits should be packed into words first; run pack48")
+        words = tensor_type(op.result).get_shape()[1]
+        lanes = np.full((words * WORD_BITS, *placed.order.shape[1:]), -1, np.int64)
+        lanes[: len(placed.order)] = placed.order
+        order = np.moveaxis(lanes.reshape(words, WORD_BITS, *placed.order.shape[1:]), 1, -1)
+        return Placed(value, order)
+
+    def add(self, op: blend.AddOp) -> Placed:
+        """
+        One process that reads both streams.
+        """
+        a, b = self.placed[op.lhs], self.placed[op.rhs]
+        kinds = [stream.stream_type(p.value) for p in (a, b)]
+        frames = [(k.rows, k.columns, k.length) for k in kinds]
+        if not np.array_equal(a.order, b.order) or frames[0] != frames[1]:
+            raise PassFailedException(f"{op.layer_name}: its operands stream in different orders")
+        return Placed(
+            self.emit(stream.AddOp(a.value, b.value, element(op.result), op.rounding.data, op.layer)), a.order
+        )
+
+    def pool(self, op: blend.AvgPool2dOp | blend.MaxPool2dOp) -> Placed:
+        """
+        Windows, then a reduction of their taps.
+        """
+        placed, shape, lanes = self.channels_of(op.input, op.layer_name)
+        kind, made = stream.PoolKind.SUM, element(op.result)
+        pad: SSAValue | None = None
+        if isinstance(op, blend.MaxPool2dOp):
+            source = stream.stream_type(placed.value)
+            made = source.element
+            kind = stream.PoolKind.OR if made == i1 else stream.PoolKind.MAX
+            if any(op.pads) and kind is stream.PoolKind.MAX:
+                pad = self.constant(np.full(shape[0], source.format.low), i64)
+        vectors = self.window(op, placed, shape, pad)
+        rows, columns = tensor_type(op.result).get_shape()[2:]
+        process = stream.PoolOp(
+            vectors, op.window[0] * op.window[1], kind, (rows, columns, shape[0]), made, op.layer
+        )
+        order = raster([shape[0], rows, columns])
+        if isinstance(element(op.input), WordType):
+            words = tensor_type(op.input).get_shape()[1]
+            spread = np.full((words * WORD_BITS, rows, columns), -1, np.int64)
+            spread[lanes] = order
+            order = np.moveaxis(spread.reshape(words, WORD_BITS, rows, columns), 1, -1)
+        return Placed(self.emit(process), order)
+
+    def concat(self, op: blend.ConcatOp) -> Placed:
+        """
+        Two by two, position by position.
+        """
+        if op.axis.value.data != 1:
+            raise PassFailedException(f"{op.layer_name}: streams can be concatenated along channels only")
+        first = self.joined(op.inputs[0], op.layer_name)
+        total, value = first.order, first.value
+        for index, source in enumerate(op.inputs[1:], 2):
+            other = self.joined(source, op.layer_name)
+            last = index == len(op.inputs)
+            lengths = [stream.stream_type(v).length.data for v in (value, other.value)]
+            value = self.emit(
+                stream.ConcatOp(value, other.value, op.layer if last else f"{op.layer_name}.{index}")
+            )
+            parts = (
+                np.where(o >= 0, o // n * sum(lengths) + o % n + shift, -1)
+                for o, n, shift in ((total, lengths[0], 0), (other.order, lengths[1], lengths[0]))
+            )
+            total = np.concatenate(list(parts))
+        return Placed(value, total)
+
+    def joined(self, value: SSAValue, layer: str) -> Placed:
+        """
+        An operand of a concatenation: pixels in raster order, or features of one position.
+        """
+        placed = self.placed[value]
+        if tensor_type(value).get_num_dims() == 4:
+            self.channels_of(value, layer)
+        elif stream.stream_type(placed.value).positions != 1:
+            raise PassFailedException(f"{layer}: flattened pixels cannot be concatenated; concatenate before")
+        return placed
+
+    def move(self, op: blend.ReshapeOp | blend.TransposeOp) -> Placed:
+        """
+        No process: only the order changes.
+        """
+        placed = self.placed[op.input]
+        lanes = placed.order.shape[-1:] if isinstance(element(op.input), WordType) else ()
+        if isinstance(op, blend.ReshapeOp):
+            return Placed(placed.value, placed.order.reshape(*tensor_type(op.result).get_shape()[1:], *lanes))
+        order = [d - 1 for d in op.permutation.get_values()][1:]
+        return Placed(placed.value, placed.order.transpose(*order, *([len(order)] if lanes else [])))
+
+    def unary(self, op: blend.ClampOp | blend.RequantizeOp | blend.BitsToValueOp) -> Placed:
+        """
+        One process without parameters.
+        """
+        placed = self.placed[op.input]
+        order = placed.order
+        match op:
+            case blend.ClampOp():
+                low, high = int(op.low.value.data), int(op.high.value.data)
+                return Placed(self.emit(stream.ClampOp(placed.value, low, high, op.layer)), order)
+            case blend.RequantizeOp():
+                process = stream.RequantizeOp(placed.value, element(op.result), op.rounding.data, op.layer)
+                return Placed(self.emit(process), order)
+            case blend.BitsToValueOp():
+                lanes = np.moveaxis(order, -1, 1).reshape(-1, *order.shape[1:-1])
+                channels = tensor_type(op.result).get_shape()[1]
+                chosen = list(op.lanes.get_values()) if op.lanes is not None else list(range(channels))
+                return Placed(self.emit(stream.BitsToValueOp(placed.value, op.layer)), lanes[chosen])
+
+
+def element(value: SSAValue) -> Attribute:
+    """
+    The element type of a tensor.
+    """
+    return tensor_type(value).element_type
+
+
+def fuse_residuals(module: ModuleOp) -> None:
+    """
+    An addition whose sum is thresholded and also used elsewhere becomes one process with two writes.
+    """
+    block = main_function(module).body.block
+    for op in list(block.ops):
+        if not isinstance(op, stream.AddOp):
+            continue
+        users = [use.operation for use in op.result.uses]
+        bits = next((user for user in users if isinstance(user, stream.ThresholdOp)), None)
+        if len(users) < 2 or bits is None:
+            continue
+        parameters = [v.owner for v in bits.operands[1:] if isinstance(v.owner, ConstantOp)]
+        for parameter in parameters:
+            parameter.detach()
+        fused = stream.ResidualOp(op, bits)
+        block.insert_ops_before([*parameters, fused], op)
+        for old, new in ((bits, fused.bit), (op, fused.sum)):
+            new.name_hint = old.result.name_hint
+            old.result.replace_all_uses_with(new)
+            old.detach()
+            old.erase()
+
+
+def insert_forks(module: ModuleOp) -> None:
+    """
+    A stream has one reader: copies are made where there are more.
+    """
+    block = main_function(module).body.block
+    for op in list(block.ops):
+        for value in op.results:
+            if not isinstance(value.type, stream.StreamType) or value.uses.get_length() < 2:
+                continue
+            uses = list(value.uses)
+            layer = f"{op.layer_name}.fork" if isinstance(op, stream.ProcessOp) else "fork"
+            after: Operation = op
+            source = value
+            while len(uses) > 1:
+                count = min(4, len(uses))
+                fork = stream.ForkOp(source, count, layer)
+                block.insert_ops_after([fork], after)
+                served = uses if len(uses) <= 4 else uses[:3]
+                for use, copy in zip(served, fork.copies, strict=False):
+                    copy.name_hint = value.name_hint
+                    use.operation.operands[use.index] = copy
+                uses = uses[len(served) :]
+                source, after = fork.copies[-1], fork
+                if len(uses) == 1:
+                    uses[0].operation.operands[uses[0].index] = source
+                    break
+
+
+@dataclass(frozen=True)
+class LowerToStreamPass(ModulePass):
+    """
+    Lays a packed integer module out as streaming processes, one element per beat.
+    """
+
+    name = "lower-to-stream"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        Lowering(op).run()
+        fuse_residuals(op)
+        insert_forks(op)
+

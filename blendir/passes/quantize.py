@@ -1,0 +1,403 @@
+"""
+`quantize`: floats become fixed point; every result is exact, rounded once and saturated once.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FunctionType, ModuleOp, TensorType, f64, i1, i64
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from blendir.dialects.blend import (
+    AddOp,
+    AffineOp,
+    AvgPool2dOp,
+    BitsToValueOp,
+    BlendOp,
+    ClampOp,
+    ConcatOp,
+    ConstantOp,
+    Conv2dOp,
+    FixedConv2dOp,
+    FixedLinearOp,
+    FixedType,
+    LinearOp,
+    MaxPool2dOp,
+    PiecewiseLinearOp,
+    RequantizeOp,
+    ReshapeOp,
+    ThresholdOp,
+    TransposeOp,
+    constant_value,
+    element_format,
+    is_real,
+    tensor_type,
+    ui8,
+)
+from blendir.interpreter import main_function
+from blendir.numerics import Format, Rounding, signed_bits
+from blendir.passes.folding import Pieces, Reals
+from blendir.passes.ranges import ASSUMED_INPUT, interval_magnitudes, measured_magnitudes
+from blendir.passes.rewriting import Grid, affine_of, integer_range, layer_of, pieces_of
+
+SLOPE_BITS = 26
+GUARD = 2.0
+
+
+@dataclass(frozen=True)
+class Formats:
+    """
+    The widths to quantize to: activations, weights and constants; residual streams; and how results are rounded.
+    """
+
+    bits: int = 16
+    skip_bits: int = 16
+    rounding: Rounding = Rounding.HALF_UP
+
+    def __post_init__(self) -> None:
+        for name, width in (("bits", self.bits), ("skip-bits", self.skip_bits)):
+            if not 2 <= width <= 24:
+                raise PassFailedException(f"quantize: {name} should be in 2..24, got {width}")
+
+
+def magnitudes(module: ModuleOp, calibration: NDArray[Any] | None) -> dict[SSAValue, float]:
+    """
+    What formats must hold: interval bounds, or twice what calibration frames show where that is less.
+    """
+    bounds = interval_magnitudes(module)
+    if calibration is None:
+        argument = main_function(module).body.block.args[0]
+        assumed = f" and an input in +-{ASSUMED_INPUT:g}" if is_real(argument) else ""
+        warnings.warn(
+            f"no calibration data: formats come from interval bounds{assumed}, which wastes bits; "
+            "give frames with --calibrate X.npy (calibration= in Python)",
+            stacklevel=2,
+        )
+        return bounds
+    seen = measured_magnitudes(module, calibration)
+    argument = main_function(module).body.block.args[0]
+    if is_real(argument):
+        seen[argument] = float(np.abs(calibration).max(initial=0.0))
+        bounds[argument] = math.inf
+    return {v: min(bound, GUARD * seen[v]) if v in seen else bound for v, bound in bounds.items()}
+
+
+class Quantizer:
+    """
+    Rewrites the operations of `@main` in order; every float value gets a fixed-point one.
+    """
+
+    def __init__(self, module: ModuleOp, formats: Formats, sizes: dict[SSAValue, float]):
+        self.formats = formats
+        self.sizes = sizes
+        self.main = main_function(module)
+
+    def run(self) -> None:
+        """
+        Quantizes the function in place.
+        """
+        block = self.main.body.block
+        argument = block.args[0]
+        if is_real(argument):
+            self.retype(argument, FixedType.of(self.cover(argument, self.formats.bits)))
+        for op in list(block.ops):
+            if isinstance(op, BlendOp) and not isinstance(op, ConstantOp):
+                self.rewrite(op)
+        returned = block.last_op
+        assert isinstance(returned, func.ReturnOp)
+        self.main.properties["function_type"] = FunctionType.from_lists([argument.type], [returned.operands[0].type])
+        for op in reversed(list(block.ops)):
+            if isinstance(op, ConstantOp) and not op.result.uses.get_length():
+                op.detach()
+                op.erase()
+
+    def retype(self, value: SSAValue, element: FixedType) -> None:
+        """
+        Gives a value another element type in place.
+        """
+        value._type = TensorType(element, tensor_type(value).get_shape())  # pyright: ignore[reportPrivateUsage]
+
+    def cover(self, value: SSAValue, width: int) -> Format:
+        """
+        The format of a value.
+        """
+        return Format.covering(self.sizes[value], width)
+
+    def width_of(self, op: Operation) -> int:
+        """
+        Residual streams, the operands and results of additions, have a width of their own.
+        """
+        value = op.results[0]
+        residual = isinstance(op, AddOp) or any(isinstance(use.operation, AddOp) for use in value.uses)
+        return self.formats.skip_bits if residual else self.formats.bits
+
+    def result_type(self, op: Operation) -> FixedType:
+        """
+        The type of an operation's result.
+        """
+        return FixedType.of(self.cover(op.results[0], self.width_of(op)))
+
+    def replace(self, op: BlendOp, new: list[Operation]) -> None:
+        """
+        Puts operations in place of one; the last one's result takes over.
+        """
+        block = op.parent
+        assert block is not None
+        block.insert_ops_before(new, op)
+        new[-1].results[0].name_hint = op.results[0].name_hint
+        op.results[0].replace_all_uses_with(new[-1].results[0])
+        op.detach()
+        op.erase()
+
+    def rewrite(self, op: BlendOp) -> None:
+        """
+        Quantizes one operation; what has no floats stays.
+        """
+        match op:
+            case Conv2dOp():
+                self.replace(op, self.conv(op))
+            case LinearOp():
+                self.replace(op, self.linear(op))
+            case AffineOp():
+                affine = affine_of(op)
+                always = np.full_like(affine.scale, -np.inf)
+                pieces = Pieces(always, affine.scale, affine.shift, affine.scale, affine.shift)
+                self.replace(op, self.pieces(op, op.input, pieces, op.axis.value.data))
+            case PiecewiseLinearOp() if is_real(op.result):
+                self.replace(op, self.pieces(op, op.input, pieces_of(op), op.axis.value.data))
+            case ThresholdOp() if tensor_type(op.threshold).element_type == f64:
+                self.replace(op, self.threshold(op))
+            case AddOp() if is_real(op.result):
+                kind = TensorType(self.result_type(op), tensor_type(op.result).get_shape())
+                self.replace(op, [AddOp(op.lhs, op.rhs, op.layer, kind, self.formats.rounding)])
+            case AvgPool2dOp() if is_real(op.result):
+                self.replace(op, self.avg_pool(op))
+            case ClampOp() if isinstance(tensor_type(op.input).element_type, FixedType):
+                self.replace(op, self.clamp(op))
+            case BitsToValueOp() if is_real(op.result):
+                kind = TensorType(FixedType(2, 2), tensor_type(op.result).get_shape())
+                lanes = None if op.lanes is None else list(op.lanes.get_values())
+                self.replace(op, [BitsToValueOp(op.input, op.layer, kind, lanes)])
+            case ConcatOp() if is_real(op.result):
+                self.replace(op, self.concat(op))
+            case MaxPool2dOp() if is_real(op.result):
+                self.replace(op, [MaxPool2dOp(op.input, op.window, op.stride, op.pads, op.layer)])
+            case ReshapeOp() if is_real(op.result):
+                self.replace(op, [ReshapeOp(op.input, tensor_type(op.result).get_shape(), op.layer)])
+            case TransposeOp() if is_real(op.result):
+                self.replace(op, [TransposeOp(op.input, op.permutation.get_values(), op.layer)])
+            case _:
+                pass
+
+    def grid_input(self, source: SSAValue, layer: str) -> tuple[SSAValue, list[Operation]]:
+        """
+        An input of products: accumulators become fixed point of their exact width.
+        """
+        kind = tensor_type(source).element_type
+        if kind == ui8 or isinstance(kind, FixedType):
+            return source, []
+        grid = integer_range(source)
+        assert grid is not None
+        bits = max(2, signed_bits(grid.low, grid.high))
+        cast = RequantizeOp(source, FixedType(bits, bits), f"{layer}.input")
+        return cast.result, [cast]
+
+    def products(self, source: SSAValue, weight: Reals, bias: Reals) -> list[ConstantOp]:
+        """
+        Weights, and the bias on the grid of the products.
+        """
+        fmt = Format.covering(float(np.abs(weight).max(initial=0.0)), self.formats.bits)
+        frac = element_format(tensor_type(source).element_type).frac + fmt.frac
+        exact = exact_integers(bias, frac)
+        width = max(2, signed_bits(int(exact.min()), int(exact.max())))
+        return [
+            ConstantOp.from_numpy(fmt.encode(weight), FixedType.of(fmt)),
+            ConstantOp.from_numpy(exact, FixedType.of(Format(width, frac))),
+        ]
+
+    def conv(self, op: Conv2dOp) -> list[Operation]:
+        """
+        A convolution; the pad value is rounded like any other input.
+        """
+        layer = layer_of(op)
+        source, before = self.grid_input(op.input, layer)
+        made = self.products(source, constant_value(op.weight), constant_value(op.bias))
+        w, b = (c.result for c in made)
+        pad = None
+        if op.pad is not None:
+            kind = tensor_type(source).element_type
+            fmt = element_format(kind)
+            made.append(ConstantOp.from_numpy(fmt.encode(constant_value(op.pad)), kind))
+            pad = made[-1].result
+        result, rounding = self.result_type(op), self.formats.rounding
+        conv = FixedConv2dOp(source, w, b, op.stride, op.pads, result, pad, op.layer, rounding)
+        return [*before, *made, conv]
+
+    def linear(self, op: LinearOp) -> list[Operation]:
+        """
+        A linear layer.
+        """
+        source, before = self.grid_input(op.input, layer_of(op))
+        made = self.products(source, constant_value(op.weight), constant_value(op.bias))
+        w, b = (c.result for c in made)
+        return [*before, *made, FixedLinearOp(source, w, b, self.result_type(op), op.layer, self.formats.rounding)]
+
+    def pieces(self, op: BlendOp, source: SSAValue, pieces: Pieces, axis: int) -> list[Operation]:
+        """
+        A piecewise linear function: slopes fine enough for an error below an eighth of the result's unit.
+        """
+        result = self.result_type(op)
+        kind = tensor_type(source).element_type
+        frac = element_format(kind).frac
+        grid = integer_range(source)
+        assert grid is not None
+        largest = math.ldexp(max(abs(grid.low), abs(grid.high)), -frac)
+        steep = float(max(np.abs(pieces.a0).max(), np.abs(pieces.a1).max()))
+        slope_frac = result.format.frac + 2 + max(0, math.frexp(largest)[1])
+        slope_frac = max(min(slope_frac, Format.covering(steep, SLOPE_BITS).frac), result.format.frac - frac)
+        slopes = [exact_integers(v, slope_frac) for v in (pieces.a0, pieces.a1)]
+        offsets = [exact_integers(v, frac + slope_frac) for v in (pieces.b0, pieces.b1)]
+        slope_type, offset_type = covering_type(slopes, slope_frac), covering_type(offsets, frac + slope_frac)
+        made = [
+            ConstantOp.from_numpy(integer_limits(pieces.k, frac, grid), i64),
+            *(
+                ConstantOp.from_numpy(values, element)
+                for slope, offset in zip(slopes, offsets, strict=True)
+                for values, element in ((slope, slope_type), (offset, offset_type))
+            ),
+        ]
+        k, a0, b0, a1, b1 = (c.result for c in made)
+        shape = tensor_type(op.results[0]).get_shape()
+        new = PiecewiseLinearOp(
+            source, (k, a0, b0, a1, b1), axis, op.layer, TensorType(result, shape), self.formats.rounding
+        )
+        return [*made, new]
+
+    def threshold(self, op: ThresholdOp) -> list[Operation]:
+        """
+        A threshold: the first integer of the grid at or above the real one.
+        """
+        grid = integer_range(op.input)
+        assert grid is not None
+        frac = element_format(tensor_type(op.input).element_type).frac
+        limits = ConstantOp.from_numpy(integer_limits(constant_value(op.threshold), frac, grid), i64)
+        invert = ConstantOp.from_numpy(constant_value(op.invert), i1)
+        axis, kind = op.axis.value.data, tensor_type(op.result)
+        return [limits, invert, ThresholdOp(op.input, limits.result, invert.result, axis, op.layer, kind)]
+
+    def avg_pool(self, op: AvgPool2dOp) -> list[Operation]:
+        """
+        An average that keeps every bit.
+        """
+        source, before = self.grid_input(op.input, layer_of(op))
+        fmt = element_format(tensor_type(source).element_type)
+        divisor, taps = op.divisor.value.data, op.window[0] * op.window[1]
+        if divisor & (divisor - 1):
+            raise PassFailedException(f"{layer_of(op)}: divisor {divisor} is not a power of two; run fold-bn first")
+        width = signed_bits(min(fmt.low * taps, 0), fmt.high * taps)
+        element = FixedType.of(Format(width, fmt.frac + divisor.bit_length() - 1))
+        return [*before, AvgPool2dOp(source, op.window, op.stride, op.pads, divisor, element, op.layer)]
+
+    def clamp(self, op: ClampOp) -> list[Operation]:
+        """
+        A clamp with its bounds on the input's grid.
+        """
+        fmt = element_format(tensor_type(op.input).element_type)
+        low, high = fmt.encode(np.array([op.low.value.data, op.high.value.data], np.float64)).tolist()
+        return [ClampOp(op.input, low, high, op.layer)]
+
+    def concat(self, op: ConcatOp) -> list[Operation]:
+        """
+        A concatenation: operands of other formats are brought to the coarsest unit and the largest range.
+        """
+        formats = [element_format(tensor_type(v).element_type) for v in op.inputs]
+        frac = min(f.frac for f in formats)
+        width = max(f.width - (f.frac - frac) for f in formats)
+        common = FixedType.of(Format(max(2, width), frac))
+        made: list[Operation] = []
+        inputs: list[SSAValue] = []
+        for index, value in enumerate(op.inputs):
+            if tensor_type(value).element_type != common:
+                made.append(RequantizeOp(value, common, f"{layer_of(op)}.{index}", self.formats.rounding))
+                value = made[-1].results[0]
+            inputs.append(value)
+        return [*made, ConcatOp(inputs, op.axis.value.data, op.layer)]
+
+
+def exact_integers(values: Reals, frac: int) -> NDArray[np.int64]:
+    """
+    Real values rounded (half to even) to a grid, without saturation.
+    """
+    scaled = np.rint(np.ldexp(values, frac))
+    if scaled.size and np.abs(scaled).max() >= float(1 << 62):
+        raise PassFailedException(f"quantize: constants up to {np.abs(values).max():.3g} need more than 62 bits")
+    return scaled.astype(np.int64)
+
+
+def covering_type(arrays: list[NDArray[np.int64]], frac: int) -> FixedType:
+    """
+    The narrowest type that holds integers on a grid.
+    """
+    low, high = min(int(a.min()) for a in arrays), max(int(a.max()) for a in arrays)
+    return FixedType.of(Format(max(2, signed_bits(low, high)), frac))
+
+
+def integer_limits(limits: Reals, frac: int, grid: Grid) -> NDArray[np.int64]:
+    """
+    `ceil(limit * 2**frac)` in exact arithmetic, kept in low .. high + 1 (always, never).
+    """
+    result: list[int] = []
+    for limit in limits.tolist():
+        if math.isinf(limit):
+            result.append(grid.low if limit < 0 else grid.high + 1)
+        else:
+            exact = math.ceil(Fraction(limit) * Fraction(2) ** frac)
+            result.append(min(max(exact, grid.low), grid.high + 1))
+    return np.array(result, np.int64)
+
+
+def quantize(module: ModuleOp, formats: Formats, calibration: NDArray[Any] | None) -> None:
+    """
+    Quantizes a folded module in place, with formats from calibration frames [N, ..] or from interval bounds.
+    """
+    Quantizer(module, formats, magnitudes(module, calibration)).run()
+
+
+@dataclass(frozen=True)
+class QuantizePass(ModulePass):
+    """
+    Chooses fixed-point formats from calibration data (an .npy file of frames) or from interval bounds.
+    """
+
+    name = "quantize"
+    calibration: str | None = None
+    bits: int = 16
+    skip_bits: int = 16
+    rounding: str = "half_up"
+
+    @property
+    def formats(self) -> Formats:
+        """
+        The widths and the rounding.
+        """
+        if self.rounding not in list(Rounding):
+            raise PassFailedException(f"quantize: rounding should be half_up or half_even, got {self.rounding}")
+        return Formats(self.bits, self.skip_bits, Rounding(self.rounding))
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        try:
+            frames = None if self.calibration is None else np.load(self.calibration, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise PassFailedException(f"quantize: {error}") from error
+        quantize(op, self.formats, frames)

@@ -1,0 +1,157 @@
+"""
+How large the values of a folded module get: sound interval bounds, and what calibration frames show.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from blendir.dialects.blend import (
+    AddOp,
+    AffineOp,
+    AvgPool2dOp,
+    BitsToValueOp,
+    ClampOp,
+    ConcatOp,
+    Conv2dOp,
+    LinearOp,
+    MaxPool2dOp,
+    PiecewiseLinearOp,
+    ReshapeOp,
+    TransposeOp,
+    constant_value,
+    is_real,
+    tensor_type,
+)
+from blendir.interpreter import main_function, run_module
+from blendir.passes.rewriting import affine_of, integer_range, pieces_of
+
+ASSUMED_INPUT = 8.0
+Reals = NDArray[np.float64]
+Interval = tuple[Reals, Reals]
+
+
+def measured_magnitudes(module: ModuleOp, frames: NDArray[Any]) -> dict[SSAValue, float]:
+    """
+    The largest absolute value of every float result over calibration frames.
+    """
+    largest: dict[SSAValue, float] = {}
+
+    def observe(op: Operation, index: int, value: NDArray[Any]) -> None:
+        result = op.results[index]
+        if is_real(result):
+            size = float(max(-value.min(), value.max(), 0.0)) if value.size else 0.0
+            largest[result] = max(largest.get(result, 0.0), size)
+
+    run_module(module, frames, observe)
+    return largest
+
+
+def interval_magnitudes(module: ModuleOp) -> dict[SSAValue, float]:
+    """
+    A bound on the absolute value of every float value; a float input is assumed to lie in +-8.
+    """
+    block = main_function(module).body.block
+    intervals: dict[SSAValue, Interval] = {}
+    argument = block.args[0]
+    if is_real(argument):
+        bound = np.full(tensor_type(argument).get_shape()[1], ASSUMED_INPUT)
+        intervals[argument] = (-bound, bound)
+    for op in block.ops:
+        if not isinstance(op, func.ReturnOp) and op.results and is_real(op.results[0]):
+            interval = propagate(op, intervals)
+            if interval is not None:
+                intervals[op.results[0]] = interval
+    return {v: float(max(np.abs(low).max(), np.abs(high).max())) for v, (low, high) in intervals.items()}
+
+
+def interval_of(value: SSAValue, intervals: dict[SSAValue, Interval]) -> Interval:
+    """
+    The bounds of a value along its axis 1; integers have those of their type or accumulator.
+    """
+    if value in intervals:
+        return intervals[value]
+    grid = integer_range(value)
+    assert grid is not None, f"{value} has no bounds"
+    ones = np.ones(tensor_type(value).get_shape()[1])
+    return grid.low * ones, grid.high * ones
+
+
+def whole(interval: Interval, channels: int) -> Interval:
+    """
+    The same bounds for every channel of a result with other channels.
+    """
+    return np.full(channels, interval[0].min()), np.full(channels, interval[1].max())
+
+
+def propagate(op: Operation, known: dict[SSAValue, Interval]) -> Interval | None:
+    """
+    The bounds of an operation's float result; None for constants.
+    """
+    match op:
+        case Conv2dOp() | LinearOp():
+            return products(op, interval_of(op.input, known))
+        case PiecewiseLinearOp() if op.axis.value.data == 1:
+            return pieces_of(op).bounds(*interval_of(op.input, known))
+        case PiecewiseLinearOp():
+            channels = tensor_type(op.input).get_shape()[op.axis.value.data]
+            bounds = pieces_of(op).bounds(*whole(interval_of(op.input, known), channels))
+            return whole(bounds, tensor_type(op.result).get_shape()[1])
+        case AffineOp():
+            low, high = whole(interval_of(op.input, known), tensor_type(op.input).get_shape()[op.axis.value.data])
+            if op.axis.value.data == 1:
+                low, high = interval_of(op.input, known)
+            affine = affine_of(op)
+            ends = (low * affine.scale + affine.shift, high * affine.scale + affine.shift)
+            bounds = np.minimum(*ends), np.maximum(*ends)
+            return bounds if op.axis.value.data == 1 else whole(bounds, tensor_type(op.result).get_shape()[1])
+        case AddOp():
+            (a, b), (c, d) = interval_of(op.lhs, known), interval_of(op.rhs, known)
+            return a + c, b + d
+        case AvgPool2dOp():
+            low, high = interval_of(op.input, known)
+            gain = op.window[0] * op.window[1] / op.divisor.value.data
+            zero = 0.0 if any(op.pads) else np.inf
+            return np.minimum(low * gain, zero), np.maximum(high * gain, -zero)
+        case ClampOp():
+            low, high = interval_of(op.input, known)
+            bounds = (op.low.value.data, op.high.value.data)
+            return np.clip(low, *bounds), np.clip(high, *bounds)
+        case MaxPool2dOp():
+            return interval_of(op.input, known)
+        case ReshapeOp() | TransposeOp():
+            return whole(interval_of(op.input, known), tensor_type(op.result).get_shape()[1])
+        case ConcatOp():
+            parts = [interval_of(v, known) for v in op.inputs]
+            if op.axis.value.data == 1:
+                return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+            return np.min([p[0] for p in parts], axis=0), np.max([p[1] for p in parts], axis=0)
+        case BitsToValueOp():
+            ones = np.ones(tensor_type(op.result).get_shape()[1])
+            return -ones, ones
+        case _:
+            return None
+
+
+def products(op: Conv2dOp | LinearOp, source: Interval) -> Interval:
+    """
+    The bounds of sums of products; padded taps lie between the input's bounds and the pad value.
+    """
+    low, high = source
+    weight, bias = constant_value(op.weight), constant_value(op.bias)
+    if isinstance(op, Conv2dOp) and any(op.pads):
+        pad = constant_value(op.pad) if op.pad is not None else np.zeros(1)
+        low, high = np.minimum(low, pad), np.maximum(high, pad)
+    per_input = (1, -1, *[1] * (weight.ndim - 2))
+    low, high = low.reshape(per_input), high.reshape(per_input)
+    axes = tuple(range(1, weight.ndim))
+    least = np.minimum(weight * low, weight * high).sum(axis=axes)
+    most = np.maximum(weight * low, weight * high).sum(axis=axes)
+    flat = bias.reshape(len(bias), -1)
+    return least + flat.min(axis=1), most + flat.max(axis=1)

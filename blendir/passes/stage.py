@@ -1,0 +1,149 @@
+"""
+Stages: properties of the operations that are present, never stored.
+
+    imported -> folded -> fixed -> packed -> stream
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import Float64Type, ModuleOp, TensorType, i1
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from blendir.dialects import blend, stream
+from blendir.dialects.blend import BlendOp, ConstantOp
+from blendir.interpreter import main_function
+
+Stage = Literal["imported", "folded", "fixed", "packed", "stream"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+FLOAT_FUNCTIONS = (blend.BatchNormOp, blend.SignOp, blend.ReluOp, blend.PReluOp)
+
+
+def operations(module: ModuleOp) -> Iterator[Operation]:
+    """
+    The operations of `@main` that compute something.
+    """
+    for op in main_function(module).body.block.ops:
+        if not isinstance(op, ConstantOp | func.ReturnOp):
+            yield op
+
+
+def describe(op: Operation) -> str:
+    """
+    An operation by name and layer.
+    """
+    return f"{op.name} ({op.layer_name})" if isinstance(op, BlendOp | stream.ProcessOp) else op.name
+
+
+def holds_element(op: Operation, kind: type | object) -> bool:
+    """
+    Whether a result is a tensor of such elements.
+    """
+    for result in op.results:
+        if isinstance(result.type, TensorType):
+            element = result.type.element_type  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+            if element == kind or (isinstance(kind, type) and isinstance(element, kind)):
+                return True
+    return False
+
+
+def not_folded(op: Operation) -> str | None:
+    """
+    Why an operation keeps a module from being folded.
+    """
+    if isinstance(op, blend.UnsupportedOp):
+        return f"{op.target.data} has no translation; rewrite this part of the model with supported operations"
+    if isinstance(op, FLOAT_FUNCTIONS):
+        return "it is not folded; run fold-bn"
+    return None
+
+
+def not_integer(op: Operation) -> str | None:
+    """
+    Why an operation keeps a module from being integer.
+    """
+    return not_folded(op) or ("it computes floats; run quantize" if holds_element(op, Float64Type) else None)
+
+
+def not_packed(op: Operation) -> str | None:
+    """
+    Why an operation keeps a module from being packed.
+    """
+    return not_integer(op) or ("it makes single bits; run pack48" if holds_element(op, i1) else None)
+
+
+def not_stream(op: Operation) -> str | None:
+    """
+    Why an operation keeps a module from being a graph of processes.
+    """
+    return None if isinstance(op, stream.ProcessOp) else "it is not a process; run lower-to-stream"
+
+
+LEFTOVER: dict[Stage, Callable[[Operation], str | None]] = {
+    "folded": not_folded,
+    "fixed": not_integer,
+    "packed": not_packed,
+    "stream": not_stream,
+}
+
+
+def leftovers(module: ModuleOp, stage: Stage) -> list[str]:
+    """
+    What keeps a module from a stage: operation, layer, reason and remedy.
+    """
+    check = LEFTOVER.get(stage)
+    if check is None:
+        return []
+    return [f"{describe(op)}: {reason}" for op in operations(module) if (reason := check(op)) is not None]
+
+
+def is_stream(module: ModuleOp) -> bool:
+    """
+    Whether a module consists of processes.
+    """
+    return any(isinstance(op, stream.ProcessOp) for op in operations(module)) and not leftovers(module, "stream")
+
+
+def reached(module: ModuleOp, stage: Stage) -> bool:
+    """
+    Whether a module has the properties of a stage; a module of processes has only its own.
+    """
+    if stage == "stream" or is_stream(module):
+        return stage == "stream" and is_stream(module)
+    return not leftovers(module, stage)
+
+
+def is_packed(module: ModuleOp) -> bool:
+    """
+    Whether no tensor of single bits is left (floats may be).
+    """
+    return not any(holds_element(op, i1) for op in operations(module))
+
+
+def stage_of(module: ModuleOp) -> Stage:
+    """
+    The last stage that a module has reached.
+    """
+    return next(stage for stage in reversed(STAGES) if reached(module, stage))
+
+
+@dataclass(frozen=True)
+class VerifyStagePass(ModulePass):
+    """
+    Fails unless a module has reached a stage, with one line that names everything left over.
+    """
+
+    name = "verify-stage"
+    stage: Stage = "folded"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        left = leftovers(op, self.stage)
+        if left:
+            raise PassFailedException(f"not at [{self.stage}]: " + "; ".join(left))

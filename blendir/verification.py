@@ -1,0 +1,204 @@
+"""
+Comparing stages and the compiled C++ with each other: integers, every layer, every frame.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from blendir.backends.hls.csim import Csim, frame_order
+from blendir.dialects import blend, stream
+from blendir.dialects.blend import BlendOp, WordType, tensor_type
+from blendir.dialects.stream import ProcessOp
+from blendir.interpreter import run_module
+from blendir.interpreter.run import chunks
+from blendir.packing import unpack_words
+
+Array = NDArray[Any]
+Trace = dict[str, Array]
+CPP = "C++"
+MOVES = (blend.ConstantOp, blend.ReshapeOp, blend.TransposeOp, blend.ConcatOp)
+PLUMBING = (stream.SourceOp, stream.SinkOp, stream.WindowOp, stream.ForkOp, stream.ConcatOp)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """
+    The first place at which two stages differ.
+    """
+
+    stages: tuple[str, str]
+    op: str
+    layer: str
+    image: int
+    index: tuple[int, ...]
+    values: tuple[int, int]
+
+    def __str__(self) -> str:
+        names = ("channel", "row", "column") if len(self.index) == 3 else ("element",)
+        place = ", ".join(f"{n} {i}" for n, i in zip(names, self.index, strict=False))
+        return (
+            f"[{self.stages[1]}] differs from [{self.stages[0]}] at {self.layer} ({self.op}), image {self.image}, "
+            f"{place}: {self.values[1]} instead of {self.values[0]}"
+        )
+
+
+@dataclass
+class Comparison:
+    """
+    How many numbers of a stage were compared with [fixed] and how many differ.
+    """
+
+    stage: str
+    layers: int = 0
+    numbers: int = 0
+    mismatches: int = 0
+
+
+@dataclass
+class Verification:
+    """
+    The outcome over all frames.
+    """
+
+    images: int = 0
+    comparisons: dict[str, Comparison] = field(default_factory=dict[str, Comparison])
+    first: Divergence | None = None
+
+    @property
+    def mismatches(self) -> int:
+        """
+        Differing numbers over all stages.
+        """
+        return sum(c.mismatches for c in self.comparisons.values())
+
+
+def layer_shapes(module: ModuleOp) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """
+    The operation and the frame shape behind each layer of a module of tensors.
+    """
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for op in module.walk():
+        if isinstance(op, BlendOp) and not isinstance(op, MOVES):
+            shapes[op.layer_name] = (op.name, tuple(tensor_type(op.results[0]).get_shape()[1:]))
+    return shapes
+
+
+def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Array]:
+    """
+    The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and the output.
+    """
+    trace: Trace = {}
+
+    def observe(op: Operation, index: int, value: Array) -> None:
+        if not isinstance(op, BlendOp) or isinstance(op, MOVES):
+            return
+        if isinstance(tensor_type(op.results[index]).element_type, WordType):
+            value = unpack_words(value, 1)
+            lanes = op.attributes.get("lanes")
+            if lanes is not None:
+                value = value[:, list(lanes.get_values())]  # pyright: ignore
+            elif isinstance(op, blend.ThresholdOp):
+                value = value[:, : tensor_type(op.threshold).get_shape()[0]]
+        trace[op.layer_name] = value.reshape(len(value), -1)
+
+    return trace, run_module(module, x, observe)
+
+
+def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Array]:
+    """
+    The same at [stream].
+    """
+    trace: Trace = {}
+
+    def observe(op: Operation, index: int, value: Array) -> None:
+        if isinstance(op, ProcessOp) and not isinstance(op, PLUMBING):
+            trace[op.layers[index]] = value.reshape(len(value), -1)[:, frame_order(op, index)]
+
+    return trace, run_module(module, x, observe)
+
+
+def cpp_trace(csim: Csim, x: Array) -> tuple[Trace, Array]:
+    """
+    The same of the compiled C++.
+    """
+    y = csim(x)
+    trace: Trace = {}
+    for op in csim.design.processes:
+        if not isinstance(op, PLUMBING):
+            for index, layer in enumerate(op.layers):
+                trace[layer] = csim.traced(op, index).reshape(len(x), -1)[:, frame_order(op, index)]
+    return trace, y
+
+
+def compare(
+    reference: Trace, other: Trace, shapes: Mapping[str, tuple[str, tuple[int, ...]]], stage: str, image: int
+) -> tuple[Comparison, Divergence | None]:
+    """
+    Compares two traces layer by layer; a layer that one of them lacks counts as a mismatch.
+    """
+    result = Comparison(stage)
+    first: Divergence | None = None
+    for layer, expected in reference.items():
+        op, shape = shapes[layer]
+        actual = other.get(layer)
+        if actual is not None and actual.shape[1] > expected.shape[1] and not actual[:, expected.shape[1] :].any():
+            actual = actual[:, : expected.shape[1]]
+        result.layers += 1
+        result.numbers += expected.size
+        if actual is None or actual.shape != expected.shape:
+            result.mismatches += expected.size
+            first = first or Divergence(("fixed", stage), op, layer, image, (0,), (0, 0))
+            continue
+        wrong = np.argwhere(expected.astype(np.int64) != actual.astype(np.int64))
+        result.mismatches += len(wrong)
+        if len(wrong) and first is None:
+            frame, element = (int(v) for v in wrong[0])
+            place = tuple(int(v) for v in np.unravel_index(element, shape))
+            values = int(expected[frame, element]), int(actual[frame, element])
+            first = Divergence(("fixed", stage), op, layer, image + frame, place, values)
+    return result, first
+
+
+def verify(
+    stages: Mapping[str, ModuleOp], folder: Path, x: Array, progress: Callable[[int], None] = lambda done: None
+) -> Verification:
+    """
+    Runs frames x [N, ..] through [fixed], [packed], [stream] and the C++ of a design folder, and compares every layer.
+
+    `progress` is told the number of frames done.
+    """
+    outcome = Verification()
+    shapes = layer_shapes(stages["fixed"])
+    with tempfile.TemporaryDirectory(prefix="blendir-verify-") as trace_folder:
+        csim = Csim(stages["stream"], folder, Path(trace_folder))
+        for part in chunks(np.asarray(x)):
+            reference, output = tensor_trace(stages["fixed"], part)
+            for stage, (trace, y) in others(stages, csim, part):
+                found, first = compare(reference, trace, shapes, stage, outcome.images)
+                found.mismatches += int((y != output).sum())
+                total = outcome.comparisons.setdefault(stage, Comparison(stage, found.layers))
+                total.numbers += found.numbers
+                total.mismatches += found.mismatches
+                outcome.first = outcome.first or first
+            outcome.images += len(part)
+            progress(outcome.images)
+    return outcome
+
+
+def others(stages: Mapping[str, ModuleOp], csim: Csim, x: Array) -> Iterator[tuple[str, tuple[Trace, Array]]]:
+    """
+    The traces of everything that is compared with [fixed].
+    """
+    yield "packed", tensor_trace(stages["packed"], x)
+    yield "stream", stream_trace(stages["stream"], x)
+    yield CPP, cpp_trace(csim, x)
