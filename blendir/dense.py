@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     Signedness,
     TensorType,
+    i1,
 )
 from xdsl.ir import Attribute
 
@@ -67,6 +68,6 @@ def dense_to_numpy(attr: DenseIntOrFPElementsAttr[Any]) -> NDArray[Any]:
     count = int(np.prod(shape, dtype=np.int64))
     if flat.size != count:
         raise ValueError(f"dense constant of shape {list(shape)} needs {count} elements but holds {flat.size}")
-    if isinstance(element, IntegerType) and element.width.data == 1:
+    if element == i1:
         return (flat != 0).reshape(shape)
     return flat.reshape(shape)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.utils.str_enum import StrEnum
 
 Ints = NDArray[np.signedinteger[Any]]
 IntT = TypeVar("IntT", int, Ints)
@@ -79,6 +79,13 @@ class Format:
             limit = float(1 << 62)
             return np.clip(np.clip(scaled, -limit, limit).astype(np.int64), self.low, self.high)
         return np.clip(scaled, self.low, self.high).astype(np.int64)
+
+    def holds(self, values: NDArray[np.float64]) -> bool:
+        """
+        Whether every value rounds to an integer of the format without saturation.
+        """
+        scaled = np.rint(np.ldexp(values, self.frac))
+        return bool(((scaled >= self.low) & (scaled <= self.high)).all())
 
     def decode(self, ints: Ints) -> NDArray[np.float64]:
         """

@@ -8,6 +8,4 @@ from blendir.backends import get_all_targets
 from blendir.dialects import get_all_dialects
 from blendir.passes import get_all_passes
 
-BLENDIR_UNIVERSE = Universe(
-    all_dialects=get_all_dialects(), all_passes=get_all_passes(), all_targets=get_all_targets()
-)
+BLENDIR_UNIVERSE = Universe(all_dialects=get_all_dialects(), all_passes=get_all_passes(), all_targets=get_all_targets())

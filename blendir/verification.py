@@ -170,7 +170,10 @@ def compare(
 
 
 def verify(
-    stages: Mapping[str, ModuleOp], folder: Path, x: Array, progress: Callable[[int], None] = lambda done: None
+    stages: Mapping[str, ModuleOp],
+    folder: Path,
+    x: Array,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Verification:
     """
     Runs frames x [N, ..] through [fixed], [packed], [stream] and the C++ of a design folder, and compares every layer.

@@ -63,7 +63,7 @@ def total(e: Emitter, x: Operand, y: Operand, factor: float) -> SSAValue:
             raise UntranslatableError(
                 f"{e.site.target} of shapes {list(shape_of(x))} and {list(shape_of(y))}"
             )
-        return e.emit(AddOp(x, e.affine(y, scale=factor, word="scale")))
+        return e.emit(AddOp(x, e.affine(y, scale=factor, word="term")))
     if isinstance(x, SSAValue):
         x = e.real(x)
         assert not isinstance(y, SSAValue)

@@ -100,8 +100,7 @@ def concat(e: Emitter, tensors: Sequence[SSAValue | Constant], dim: int = 0) -> 
     axis = dim % len(shape_of(values[0]))
     if axis == 0:
         raise UntranslatableError(f"{e.site.target} along the leading dimension, the batch")
-    bits = {e.site.dtype == "bool"}
-    operands = values if bits == {True} or e.site.dtype == "uint8" else [e.real(v) for v in values]
+    operands = values if e.site.dtype in ("bool", "uint8") else [e.real(v) for v in values]
     return e.emit(ConcatOp(operands, axis))
 
 

@@ -35,7 +35,7 @@ class UnsupportedModelError(ValueError):
         lines.append("Supported modules:")
         lines.append(indented(SUPPORTED_MODULES))
         lines.append("Supported operations (on parameters alone, every operation is):")
-        lines.append(indented(", ".join(sorted(supported))))
+        lines.append(indented(", ".join(sorted({name.rpartition(".")[0] for name in supported}))))
         super().__init__("\n".join(lines))
 
 

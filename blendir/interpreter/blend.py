@@ -82,8 +82,10 @@ class BlendFunctions(InterpreterFunctions):
 
     @impl(blend.PReluOp)
     def run_prelu(self, _: Interpreter, op: blend.PReluOp, args: PythonValues) -> PythonValues:
-        x, slope = args
-        return (np.where(x >= 0, x, x * channels_first(slope, op.axis.value.data, x.ndim)),)
+        x: Array = args[0]
+        slope = channels_first(args[1], op.axis.value.data, x.ndim)
+        y: Array = np.where(x >= 0, x, x * slope)
+        return (y,)
 
     @impl(blend.BatchNormOp)
     def run_batch_norm(self, _: Interpreter, op: blend.BatchNormOp, args: PythonValues) -> PythonValues:
@@ -107,8 +109,8 @@ class BlendFunctions(InterpreterFunctions):
         x = args[0]
         limit, invert = (channels_first(p, axis, x.ndim) for p in args[1:])
         if limit.dtype == np.int64 and x.dtype == np.int32:
-            limit = np.clip(limit, -(1 << 31), (1 << 31) - 1).astype(np.int32)
-            assert np.array_equal(limit.ravel(), args[1]), f"{op.layer_name}: a threshold exceeds 32 bits"
+            narrow = limit.astype(np.int32)
+            limit = narrow if np.array_equal(narrow, limit) else limit
         bits = (x >= limit) ^ invert
         return (pack_words(bits, axis) if isinstance(element(op.result), WordType) else bits,)
 
@@ -119,10 +121,8 @@ class BlendFunctions(InterpreterFunctions):
         result = element(op.result)
         if not isinstance(result, FixedType):
             x = real_values(x, op.input)
-            return (np.where(x >= k, a1 * x + b1, a0 * x + b0),)
-        upper = x >= k
-        x = x.astype(np.int64)
-        exact = np.where(upper, a1 * x + b1, a0 * x + b0)
+            return (kernels.piecewise(x, k, a0, b0, a1, b1),)
+        exact = kernels.piecewise(x.astype(np.int64), k, a0, b0, a1, b1)
         slope = element(op.slope0)
         assert isinstance(slope, FixedType)
         frac = element_format(element(op.input)).frac + slope.format.frac
@@ -254,5 +254,6 @@ def settle_products(exact: Array, op: blend.FixedConv2dOp | blend.FixedLinearOp)
     Brings sums of products to the result type of a convolution or linear layer.
     """
     result, bias = element(op.result), element(op.bias)
-    assert isinstance(result, FixedType) and isinstance(bias, FixedType)
+    assert isinstance(result, FixedType)
+    assert isinstance(bias, FixedType)
     return settle(exact, bias.format.frac, result, op.rounding.data)

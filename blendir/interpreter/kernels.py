@@ -170,6 +170,14 @@ def reduce_windows(
     return result
 
 
+def piecewise(x: Array, k: Array, a0: Array, b0: Array, a1: Array, b1: Array) -> Array:
+    """
+    `x >= k ? a1 * x + b1 : a0 * x + b0`.
+    """
+    chosen: Array = np.where(x >= k, a1 * x + b1, a0 * x + b0)
+    return chosen
+
+
 def channels_first(parameter: Array, axis: int, rank: int) -> Array:
     """
     Shapes a per-channel vector so that it broadcasts along `axis` of `rank` dimensions.

@@ -117,7 +117,7 @@ class StreamFunctions(InterpreterFunctions):
     def run_piecewise_linear(self, _: Interpreter, op: stream.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
         x = args[0].astype(np.int64)
         k, a0, b0, a1, b1 = (spread(p.astype(np.int64), op.input) for p in args[1:])
-        exact = np.where(x >= k, a1 * x + b1, a0 * x + b0)
+        exact = kernels.piecewise(x, k, a0, b0, a1, b1)
         return (settle(exact, element_frac(op.offset0), fixed_type(op.result), op.rounding.data),)
 
     @impl(stream.ThresholdOp)

@@ -174,10 +174,9 @@ def solve_threshold(holds: Predicate, rises: bool | None, grid: Grid | None, gue
         if grid is None:
             return (-math.inf if always else math.inf), False
         return (grid.low if always else grid.high + 1), False
-    wanted = holds if rises else lambda x: not holds(x)
     if grid is None:
-        return first_double(lambda x: wanted(Fraction(x)), guess), not rises
-    return first_integer(lambda x: wanted(Fraction(x)), grid.low, grid.high), not rises
+        return first_double(lambda x: holds(Fraction(x)) == rises, guess), not rises
+    return first_integer(lambda x: holds(Fraction(x)) == rises, grid.low, grid.high), not rises
 
 
 def threshold_after(

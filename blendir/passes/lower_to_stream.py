@@ -22,12 +22,14 @@ from xdsl.utils.exceptions import PassFailedException
 
 from blendir.dialects import blend, stream
 from blendir.dialects.blend import ConstantOp, WordType, constant_value, tensor_type, word
-from blendir.dialects.blend.types import FixedType
 from blendir.interpreter import main_function
 from blendir.numerics import PadMode, border_classes, outside_sums, signed_bits
 from blendir.packing import WORD_BITS, pack_words, unpack_words
+from blendir.passes.stream_graph import fuse_residuals, insert_forks
 
 Order = NDArray[np.int64]
+
+
 BORDER_FACTOR = {PadMode.ZERO_EXACT: 1, PadMode.PLUS_ONE: 2, PadMode.MINUS_ONE: 0}
 
 
@@ -209,9 +211,7 @@ class Lowering:
         """
         The border class of each output row and column; one class where there is nothing to correct.
         """
-        rows, columns = (
-            border_classes(shape[1 + d], op.window[d], op.stride[d], op.pads[d])[0] for d in (0, 1)
-        )
+        rows, columns = (border_classes(shape[1 + d], op.window[d], op.stride[d], op.pads[d])[0] for d in (0, 1))
         return (rows, columns) if used else ([0] * len(rows), [0] * len(columns))
 
     def binary_conv(self, op: blend.PackedBinaryConv2dOp) -> Placed:
@@ -281,9 +281,7 @@ class Lowering:
         matrix = self.constant(moved, element(op.weight))
         bias = self.constant(constant_value(op.bias).reshape(-1, 1, 1), element(op.bias))
         value = self.emit(
-            stream.FixedMvuOp(
-                placed.value, matrix, bias, ([0], [0]), element(op.result), op.rounding.data, op.layer
-            )
+            stream.FixedMvuOp(placed.value, matrix, bias, ([0], [0]), element(op.result), op.rounding.data, op.layer)
         )
         return Placed(value, np.arange(len(weight)))
 
@@ -356,9 +354,7 @@ class Lowering:
                 pad = self.constant(np.full(shape[0], source.format.low), i64)
         vectors = self.window(op, placed, shape, pad)
         rows, columns = tensor_type(op.result).get_shape()[2:]
-        process = stream.PoolOp(
-            vectors, op.window[0] * op.window[1], kind, (rows, columns, shape[0]), made, op.layer
-        )
+        process = stream.PoolOp(vectors, op.window[0] * op.window[1], kind, (rows, columns, shape[0]), made, op.layer)
         order = raster([shape[0], rows, columns])
         if isinstance(element(op.input), WordType):
             words = tensor_type(op.input).get_shape()[1]
@@ -379,9 +375,7 @@ class Lowering:
             other = self.joined(source, op.layer_name)
             last = index == len(op.inputs)
             lengths = [stream.stream_type(v).length.data for v in (value, other.value)]
-            value = self.emit(
-                stream.ConcatOp(value, other.value, op.layer if last else f"{op.layer_name}.{index}")
-            )
+            value = self.emit(stream.ConcatOp(value, other.value, op.layer if last else f"{op.layer_name}.{index}"))
             parts = (
                 np.where(o >= 0, o // n * sum(lengths) + o % n + shift, -1)
                 for o, n, shift in ((total, lengths[0], 0), (other.order, lengths[1], lengths[0]))
@@ -438,58 +432,6 @@ def element(value: SSAValue) -> Attribute:
     return tensor_type(value).element_type
 
 
-def fuse_residuals(module: ModuleOp) -> None:
-    """
-    An addition whose sum is thresholded and also used elsewhere becomes one process with two writes.
-    """
-    block = main_function(module).body.block
-    for op in list(block.ops):
-        if not isinstance(op, stream.AddOp):
-            continue
-        users = [use.operation for use in op.result.uses]
-        bits = next((user for user in users if isinstance(user, stream.ThresholdOp)), None)
-        if len(users) < 2 or bits is None:
-            continue
-        parameters = [v.owner for v in bits.operands[1:] if isinstance(v.owner, ConstantOp)]
-        for parameter in parameters:
-            parameter.detach()
-        fused = stream.ResidualOp(op, bits)
-        block.insert_ops_before([*parameters, fused], op)
-        for old, new in ((bits, fused.bit), (op, fused.sum)):
-            new.name_hint = old.result.name_hint
-            old.result.replace_all_uses_with(new)
-            old.detach()
-            old.erase()
-
-
-def insert_forks(module: ModuleOp) -> None:
-    """
-    A stream has one reader: copies are made where there are more.
-    """
-    block = main_function(module).body.block
-    for op in list(block.ops):
-        for value in op.results:
-            if not isinstance(value.type, stream.StreamType) or value.uses.get_length() < 2:
-                continue
-            uses = list(value.uses)
-            layer = f"{op.layer_name}.fork" if isinstance(op, stream.ProcessOp) else "fork"
-            after: Operation = op
-            source = value
-            while len(uses) > 1:
-                count = min(4, len(uses))
-                fork = stream.ForkOp(source, count, layer)
-                block.insert_ops_after([fork], after)
-                served = uses if len(uses) <= 4 else uses[:3]
-                for use, copy in zip(served, fork.copies, strict=False):
-                    copy.name_hint = value.name_hint
-                    use.operation.operands[use.index] = copy
-                uses = uses[len(served) :]
-                source, after = fork.copies[-1], fork
-                if len(uses) == 1:
-                    uses[0].operation.operands[uses[0].index] = source
-                    break
-
-
 @dataclass(frozen=True)
 class LowerToStreamPass(ModulePass):
     """
@@ -502,4 +444,3 @@ class LowerToStreamPass(ModulePass):
         Lowering(op).run()
         fuse_residuals(op)
         insert_forks(op)
-

@@ -130,9 +130,7 @@ class Packer:
         channels = weight.shape[1]
         return [
             packed,
-            PackedBinaryConv2dOp(
-                op.input, packed.result, channels, op.stride, op.pads, op.pad_mode.data, op.layer
-            ),
+            PackedBinaryConv2dOp(op.input, packed.result, channels, op.stride, op.pads, op.pad_mode.data, op.layer),
         ]
 
     def linear(self, op: BinaryLinearOp) -> list[Operation]:

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException, PassFailedException
+from xdsl.utils.arg_spec import ArgSpec
 
 from blendir.passes.fold_bn import FoldBNPass
 from blendir.passes.lower_to_stream import LowerToStreamPass
 from blendir.passes.pack48 import Pack48Pass
-from blendir.passes.quantize import Formats, QuantizePass, quantize
+from blendir.passes.quantize import QuantizePass, quantize
 from blendir.passes.schedule import SchedulePass
 from blendir.passes.stage import STAGES, Stage, VerifyStagePass, is_packed, is_stream, reached, stage_of
 from blendir.passes.timing import processes
@@ -70,6 +71,10 @@ def make_pass(kind: type[ModulePass], options: Mapping[str, Any]) -> ModulePass:
                 value = int(value)
             except ValueError:
                 raise ValueError(f"{kind.name}.{name.replace('_', '-')} should be a number, got {value}") from None
+        hint = get_type_hints(kind)[name]
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            choices = " or ".join(get_args(hint))
+            raise ValueError(f"{kind.name}.{name.replace('_', '-')} should be {choices}, got {value}")
         made = replace(made, **{name: value})
     return made
 
@@ -87,14 +92,18 @@ def run_pass(ctx: Context, module: ModuleOp, step: ModulePass) -> None:
     except (DiagnosticException, Exception) as error:
         handle, path = tempfile.mkstemp(prefix=f"blendir-{step.name}-", suffix=".mlir")
         with os.fdopen(handle, "w") as file:
-            file.write(f"{before}\n")
+            file.write(str(before) + "\n")
         command = f"blendir-opt -p '{step.pipeline_pass_spec()}' {path}"
         summary = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise InternalError(f"{step.name} failed: {summary}; reproduce with: {command}") from error
 
 
 def lower(
-    module: ModuleOp, to: Stage, calibration: NDArray[Any] | None = None, ctx: Context | None = None, **options: Any
+    module: ModuleOp,
+    to: Stage,
+    calibration: NDArray[Any] | None = None,
+    ctx: Context | None = None,
+    **options: Any,
 ) -> ModuleOp:
     """
     Brings a copy of a module to a stage, running what is missing.
@@ -109,7 +118,7 @@ def lower(
     current = stage_of(module)
     if current == "stream" and to != "stream":
         raise ValueError(f"the module is at [stream], which is past [{to}]")
-    if calibration is not None and reached(module, "fixed") or calibration is not None and current == "stream":
+    if (calibration is not None and reached(module, "fixed")) or (calibration is not None and current == "stream"):
         raise ValueError(f"the module is at [{current}]: its formats are fixed, calibration comes too late")
     ctx = ctx or Context(allow_unregistered=True)
     result = module.clone()
@@ -136,6 +145,9 @@ class CalibratedQuantize(ModulePass):
     def __init__(self, options: QuantizePass, calibration: NDArray[Any] | None):
         self.options, self.calibration = options, calibration
 
+    def spec(self, *, include_default: bool = False) -> ArgSpec:
+        return self.options.spec(include_default=include_default)
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         frames = None if self.calibration is None else np.asarray(self.calibration)
         quantize(op, self.options.formats, frames)
@@ -149,7 +161,11 @@ def is_scheduled(module: ModuleOp) -> bool:
 
 
 def schedule(
-    module: ModuleOp, fps: float | None = None, clock_mhz: float = 340.0, xnor: Any = "lut", ctx: Context | None = None
+    module: ModuleOp,
+    fps: float | None = None,
+    clock_mhz: float = 340.0,
+    xnor: Any = "lut",
+    ctx: Context | None = None,
 ) -> None:
     """
     Schedules a [stream] module in place; one that is already scheduled must not be given another rate.
@@ -159,6 +175,3 @@ def schedule(
             raise ValueError("the module is already scheduled; give the rate when it is lowered")
         return
     run_pass(ctx or Context(allow_unregistered=True), module, SchedulePass(fps, clock_mhz, xnor))
-
-
-

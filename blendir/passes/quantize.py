@@ -46,13 +46,15 @@ from blendir.dialects.blend import (
     ui8,
 )
 from blendir.interpreter import main_function
-from blendir.numerics import Format, Rounding, signed_bits
+from blendir.numerics import Format, Rounding, outside_sums, signed_bits
 from blendir.passes.folding import Pieces, Reals
 from blendir.passes.ranges import ASSUMED_INPUT, interval_magnitudes, measured_magnitudes
 from blendir.passes.rewriting import Grid, affine_of, integer_range, layer_of, pieces_of
+from blendir.passes.stage import VerifyStagePass
 
 SLOPE_BITS = 26
 GUARD = 2.0
+SUM_GUARD_BITS = 24
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,7 @@ class Quantizer:
             case ThresholdOp() if tensor_type(op.threshold).element_type == f64:
                 self.replace(op, self.threshold(op))
             case AddOp() if is_real(op.result):
-                kind = TensorType(self.result_type(op), tensor_type(op.result).get_shape())
-                self.replace(op, [AddOp(op.lhs, op.rhs, op.layer, kind, self.formats.rounding)])
+                self.replace(op, self.add(op))
             case AvgPool2dOp() if is_real(op.result):
                 self.replace(op, self.avg_pool(op))
             case ClampOp() if isinstance(tensor_type(op.input).element_type, FixedType):
@@ -228,17 +229,22 @@ class Quantizer:
 
     def conv(self, op: Conv2dOp) -> list[Operation]:
         """
-        A convolution; the pad value is rounded like any other input.
+        A convolution; the pad value is rounded like any other input, or becomes a border map where it does not fit.
         """
         layer = layer_of(op)
         source, before = self.grid_input(op.input, layer)
-        made = self.products(source, constant_value(op.weight), constant_value(op.bias))
+        weight, bias = constant_value(op.weight), constant_value(op.bias)
+        kind = tensor_type(source).element_type
+        fmt = element_format(kind)
+        values = constant_value(op.pad) if op.pad is not None else None
+        if values is not None and not fmt.holds(values):
+            outside = outside_sums(weight * values[:, None, None], *op.borders(tensor_type(op.input).get_shape()))
+            bias, values = (bias[:, None, None] if bias.ndim == 1 else bias) + outside, None
+        made = self.products(source, weight, bias)
         w, b = (c.result for c in made)
         pad = None
-        if op.pad is not None:
-            kind = tensor_type(source).element_type
-            fmt = element_format(kind)
-            made.append(ConstantOp.from_numpy(fmt.encode(constant_value(op.pad)), kind))
+        if values is not None:
+            made.append(ConstantOp.from_numpy(fmt.encode(values), kind))
             pad = made[-1].result
         result, rounding = self.result_type(op), self.formats.rounding
         conv = FixedConv2dOp(source, w, b, op.stride, op.pads, result, pad, op.layer, rounding)
@@ -251,7 +257,11 @@ class Quantizer:
         source, before = self.grid_input(op.input, layer_of(op))
         made = self.products(source, constant_value(op.weight), constant_value(op.bias))
         w, b = (c.result for c in made)
-        return [*before, *made, FixedLinearOp(source, w, b, self.result_type(op), op.layer, self.formats.rounding)]
+        return [
+            *before,
+            *made,
+            FixedLinearOp(source, w, b, self.result_type(op), op.layer, self.formats.rounding),
+        ]
 
     def pieces(self, op: BlendOp, source: SSAValue, pieces: Pieces, axis: int) -> list[Operation]:
         """
@@ -295,6 +305,24 @@ class Quantizer:
         invert = ConstantOp.from_numpy(constant_value(op.invert), i1)
         axis, kind = op.axis.value.data, tensor_type(op.result)
         return [limits, invert, ThresholdOp(op.input, limits.result, invert.result, axis, op.layer, kind)]
+
+    def add(self, op: AddOp) -> list[Operation]:
+        """
+        An addition; an operand whose unit is far below the result's is rounded first, so that the sum stays narrow.
+        """
+        result = self.result_type(op)
+        made: list[Operation] = []
+        operands: list[SSAValue] = []
+        for value, side in ((op.lhs, "lhs"), (op.rhs, "rhs")):
+            fmt = element_format(tensor_type(value).element_type)
+            excess = fmt.frac - result.format.frac - SUM_GUARD_BITS
+            if excess > 0:
+                element = FixedType.of(Format(max(2, fmt.width - excess), fmt.frac - excess))
+                made.append(RequantizeOp(value, element, f"{layer_of(op)}.{side}", self.formats.rounding))
+                value = made[-1].results[0]
+            operands.append(value)
+        kind = TensorType(result, tensor_type(op.result).get_shape())
+        return [*made, AddOp(*operands, op.layer, kind, self.formats.rounding)]
 
     def avg_pool(self, op: AvgPool2dOp) -> list[Operation]:
         """
@@ -400,4 +428,5 @@ class QuantizePass(ModulePass):
             frames = None if self.calibration is None else np.load(self.calibration, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise PassFailedException(f"quantize: {error}") from error
+        VerifyStagePass("folded").apply(ctx, op)
         quantize(op, self.formats, frames)

@@ -115,3 +115,18 @@ def integer_range(value: SSAValue) -> Grid | None:
         raise ValueError(f"{kind} is too wide for a threshold")
     fmt = element_format(kind)
     return Grid(fmt.low, fmt.high)
+
+
+def shared(value: SSAValue) -> bool:
+    """
+    Whether a value has more than one use.
+    """
+    return value.has_more_than_one_use()
+
+
+def affine_input(value: SSAValue, axis: int = 1) -> AffineOp | None:
+    """
+    The affine along `axis` that makes a value.
+    """
+    owner = value.owner
+    return owner if isinstance(owner, AffineOp) and owner.axis.value.data == axis else None

@@ -1,8 +1,8 @@
 """
 When the processes of a scheduled module fire: a cycle-level simulation of the whole graph as max-plus recurrences.
 
-A process fires once per cycle while its inputs last: firing n happens at `n + max over m <= n (ready(m) - m)`. FIFOs are
-unbounded here, so that the greatest occupancy is the depth at which none of them ever stalls the source's rate.
+A process fires once per cycle while its inputs last: firing n happens at `n + max over m <= n (ready(m) - m)`. FIFOs
+are unbounded here, so that the greatest occupancy is the depth at which none of them ever stalls the source's rate.
 """
 
 from __future__ import annotations

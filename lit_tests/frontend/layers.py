@@ -32,17 +32,17 @@ class Net(nn.Module):
 # CHECK:      func.func @main(%x: tensor<1x3x16x16xui8>) -> tensor<1x10xf64>
 # CHECK:      blend.affine %x, {{.*}} {layer = "sub"}
 # CHECK:      blend.affine {{.*}} {layer = "div"}
-# CHECK:      blend.conv2d {{.*}} {layer = "stem.0", padding = array<i64: 1, 1>, strides = array<i64: 2, 2>}
-# CHECK:      blend.batch_norm {{.*}} {epsilon = 1.000000e-05 : f64, layer = "stem.1"}
+# CHECK:      blend.conv2d {{.*}} {layer = "stem.0", strides = array<i64: 2, 2>, padding = array<i64: 1, 1>}
+# CHECK:      blend.batch_norm {{.*}} {layer = "stem.1", epsilon = 1.000000e-05 : f64}
 # CHECK:      blend.prelu {{.*}} {layer = "stem.2"}
 # CHECK:      blend.sign {{.*}} {layer = "block.0.sign"}
 # CHECK:      blend.binary_conv2d {{.*}} {layer = "block.0.conv"
 # CHECK:      blend.affine {{.*}} {layer = "block.0.conv.scale"}
-# CHECK:      blend.batch_norm {{.*}} layer = "block.1"}
+# CHECK:      blend.batch_norm {{.*}} {layer = "block.1"
 # CHECK:      blend.add {{.*}} {layer = "add"}
-# CHECK:      blend.max_pool2d {{.*}} layer = "pool"
+# CHECK:      blend.max_pool2d {{.*}} {layer = "pool"
 # CHECK:      blend.clamp {{.*}} {layer = "tail.0"
-# CHECK:      blend.avg_pool2d {{.*}} divisor = 16 : i64{{.*}} layer = "tail.1"
+# CHECK:      blend.avg_pool2d {{.*}} {layer = "tail.1", {{.*}}divisor = 16 : i64}
 # CHECK:      blend.reshape {{.*}} {layer = "tail.2"}
 # CHECK:      blend.linear {{.*}} {layer = "head"}
 torch.manual_seed(0)

@@ -21,7 +21,7 @@ model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.GELU(), Attention()).eval
 # CHECK-NEXT: Supported modules:
 # CHECK-NEXT:   Conv2d, Linear,
 # CHECK:      Supported operations (on parameters alone, every operation is):
-# CHECK-NEXT:   aten._adaptive_avg_pool2d.default,
+# CHECK-NEXT:   aten._adaptive_avg_pool2d,
 try:
     from_torch(model, torch.zeros(1, 4, 8, 8))
 except UnsupportedModelError as error:

@@ -129,6 +129,17 @@ unsigned long long accessor_faults() {
   for (int i = 0; i < N; ++i) faults += get_unsigned<1>(x, i) != static_cast<unsigned>(model[i]);
   return faults;
 }
+unsigned long long stream_faults() {
+  stream<bits<20>> s("reused");
+  unsigned long long faults = 0, written = 0, read = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const int more = std::rand() % 4;
+    for (int i = 0; i < more; ++i) s.write(bits<20>(written++));
+    for (int i = std::rand() % 3; i > 0 && read < written; --i) faults += s.read() != read++;
+  }
+  while (read < written) faults += s.read() != read++;
+  return faults + !s.empty();
+}
 """
 
 MAIN = r"""
@@ -157,7 +168,8 @@ class Case:
 def raw(values: Any, width: int) -> list[int]:
     """Two's complement of `width` bits, flattened."""
     mask = (1 << width) - 1
-    return [int(v) & mask for v in np.asarray(values, dtype=object).ravel()]
+    flat: list[int] = np.asarray(values, dtype=object).ravel().tolist()
+    return [int(v) & mask for v in flat]
 
 
 def literal(values: Any, width: int = 64) -> str:
@@ -661,8 +673,9 @@ def all_cases() -> list[Case]:
 
 
 def helper_case() -> Case:
-    """Mismatches counted inside the driver: popcount and accessors."""
-    calls = [f"popcount_faults<{n}>()" for n in (1, 5, 6, 7, 48, 64, 65, 144, 576, 1024)]
+    """Mismatches counted inside the driver: stream order, popcount and accessors."""
+    calls = ["stream_faults()"]
+    calls += [f"popcount_faults<{n}>()" for n in (1, 5, 6, 7, 48, 64, 65, 144, 576, 1024)]
     calls += [
         f"accessor_faults<{e}, {n}>()"
         for e, n in ((1, 7), (3, 64), (10, 130), (17, 200), (24, 72), (63, 640), (64, 128))

@@ -47,7 +47,11 @@ def build(folder: Path, binary: Path, flags: tuple[str, ...] = ()) -> None:
     """
     Compiles the test bench and the design of a project folder.
     """
-    sources = ["tb/tb.cpp", "src/top.cpp", *(str(p.relative_to(folder)) for p in sorted(folder.glob("rtl/*.cpp")))]
+    sources = [
+        "tb/tb.cpp",
+        "src/top.cpp",
+        *(str(p.relative_to(folder)) for p in sorted(folder.glob("rtl/*.cpp"))),
+    ]
     binary.parent.mkdir(parents=True, exist_ok=True)
     command = ["g++", *FLAGS, *flags, "-Isrc", "-Irtl", *sources, "-o", str(binary)]
     run_command(command, folder, "compiling the design")
@@ -115,5 +119,3 @@ def frame_order(op: ProcessOp, index: int) -> Array:
     kind = stream_type(value if hasattr(value.type, "length") else op.operands[0])
     channels, pixels = kind.length.data, kind.positions
     return (np.arange(pixels) * channels + np.arange(channels)[:, None]).reshape(-1)
-
-

@@ -165,10 +165,9 @@ def fifo_lines(design: Design) -> list[str]:
         streams = [v for v in op.results if isinstance(v.type, StreamType)]
         if not streams:
             continue
-        assert op.fifo_depths is not None and op.fifo_storage is not None
-        for value, depth, storage in zip(
-            streams, op.fifo_depths.get_values(), op.fifo_storage.data, strict=True
-        ):
+        assert op.fifo_depths is not None
+        assert op.fifo_storage is not None
+        for value, depth, storage in zip(streams, op.fifo_depths.get_values(), op.fifo_storage.data, strict=True):
             name = design.streams[value]
             payload = stream_type(value).payload
             lines += [f'  blendir::stream<blendir::bits<{payload}> > {name}("{name}");']

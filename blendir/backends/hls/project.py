@@ -27,11 +27,25 @@ from blendir.dialects import stream
 from blendir.dialects.stream import stream_type
 from blendir.interpreter import encode_input, input_type, run_module
 from blendir.packing import pack_beats
+from blendir.passes.stage import Stage
 from blendir.passes.timing import Timing
 
 GENERATOR = "blendir"
 ENTRIES = frozenset(
-    ("Makefile", "build", "hls", "hls_config.cfg", "host", "ir", "link.cfg", "report.json", "rtl", "run_hls.tcl", "src", "tb")
+    (
+        "Makefile",
+        "build",
+        "hls",
+        "hls_config.cfg",
+        "host",
+        "ir",
+        "link.cfg",
+        "report.json",
+        "rtl",
+        "run_hls.tcl",
+        "src",
+        "tb",
+    )
 )
 PACKAGE = files("blendir.backends.hls")
 
@@ -108,7 +122,9 @@ def golden_bytes(module: ModuleOp, sink: stream.SinkOp, x: NDArray[Any]) -> byte
             leaving.append(value)
 
     run_module(module, x, observe)
-    return pack_beats(np.concatenate(leaving).reshape(-1, 1), output_bits(stream_type(sink.input).format.width)).tobytes()
+    return pack_beats(
+        np.concatenate(leaving).reshape(-1, 1), output_bits(stream_type(sink.input).format.width)
+    ).tobytes()
 
 
 def layer_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
@@ -131,6 +147,13 @@ def layer_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
     return rows
 
 
+def boundary(kind: stream.StreamType, words: int) -> dict[str, Any]:
+    """
+    What a user of the design must know of the numbers that enter or leave it.
+    """
+    return {"element_bits": kind.format.width, "scale": kind.format.lsb, "words_per_frame": words}
+
+
 def report(design: Design, timing: Timing, target: str, clock_mhz: float) -> dict[str, Any]:
     """
     What report.json holds; every cost is an estimate, every time a simulation.
@@ -150,17 +173,19 @@ def report(design: Design, timing: Timing, target: str, clock_mhz: float) -> dic
         "bottleneck": slowest["layer"],
         "resources": resources.total_cost([row["resources"] for row in layers]),
         "how": {"cycles": "simulated", "resources": "estimated", "clock": "assumed"},
-        "input": {"element_bits": source.format.width, "scale": source.format.lsb, "words_per_frame": source.positions * source.beats},
-        "output": {"element_bits": sink.format.width, "scale": sink.format.lsb, "words_per_frame": sink.positions * sink.length.data},
+        "input": boundary(source, source.positions * source.beats),
+        "output": boundary(sink, sink.positions * sink.length.data),
         "layers": layers,
-    }  # fmt: skip
+    }
 
 
 def check_sources(sources: Mapping[str, str]) -> None:
     """
     Every pragma and dataflow rule, on everything that is about to be written.
     """
-    problems = [p for name, text in sources.items() if name.endswith((".cpp", ".h", ".hpp")) for p in check_source(text, name)]
+    problems = [
+        p for name, text in sources.items() if name.endswith((".cpp", ".h", ".hpp")) for p in check_source(text, name)
+    ]
     problems += check_dataflow(sources["top.cpp"], "top.cpp")
     if problems:
         raise AssertionError("the generated C++ breaks a rule: " + "; ".join(problems))
@@ -175,7 +200,7 @@ def library_files() -> dict[str, str]:
 
 
 def project_files(
-    design: Design, stages: Mapping[str, ModuleOp], vectors: NDArray[Any], target: str, clock_mhz: float
+    design: Design, stages: Mapping[Stage, ModuleOp], vectors: NDArray[Any], target: str, clock_mhz: float
 ) -> dict[str, str | bytes]:
     """
     Every file of a design by its path.
@@ -208,7 +233,7 @@ def project_files(
         "tb/input.bin": input_bytes(design.module, design.source, vectors),
         "tb/golden.bin": golden_bytes(design.module, design.sink, vectors),
     }
-    result |= {f"ir/{name}.mlir": f"{module}\n" for name, module in stages.items()}
+    result |= {f"ir/{name}.mlir": str(module) + "\n" for name, module in stages.items()}
     return result
 
 
@@ -234,4 +259,3 @@ def write_project(out: Path, contents: Mapping[str, str | bytes]) -> None:
         if out.exists():
             out.rename(Path(folder) / "old")
         fresh.rename(out)
-

@@ -23,12 +23,12 @@ LUT_ROM_DEPTH = 64
 KINDS = ("dsp", "lut", "ff", "bram18")
 
 
-def memory(depth: int, width: int) -> dict[str, float]:
+def memory(depth: int, width: int) -> dict[str, int]:
     """
     A ROM or RAM: LUTs up to 64 deep, else block RAM of 36 x 512.
     """
     if depth <= LUT_ROM_DEPTH:
-        return {"lut": width * -(-depth // 32) / 2}
+        return {"lut": -(-width * -(-depth // 32) // 2)}
     return {"bram18": -(-width // 36) * -(-depth // 512)}
 
 
@@ -40,11 +40,11 @@ def mvu_cost(op: stream.MvuOp) -> Counter[str]:
     rows, beats = op.fold
     lanes = op.pe * op.simd
     if isinstance(op, stream.BinaryMvuOp):
-        cost["lut"] += POPCOUNT_LUT * lanes + 2 * op.pe * stream_type(op.result).format.width
+        cost["lut"] += round(POPCOUNT_LUT * lanes) + 2 * op.pe * stream_type(op.result).format.width
         if uses_dsp_xnor(op):
             cost["dsp"] += op.pe * -(-op.simd // WORD_BITS)
         elif rows * beats > 1:
-            cost["lut"] += XNOR_LUT * lanes
+            cost["lut"] += round(XNOR_LUT * lanes)
         weight_bits = lanes
     else:
         width = tensor_type(op.operands[1]).element_type
@@ -108,10 +108,10 @@ def fifo_cost(op: ProcessOp) -> Counter[str]:
 
 def cost_of(op: ProcessOp) -> dict[str, int]:
     """
-    DSP, LUT, FF and BRAM18 of a process with its FIFOs, rounded.
+    DSP, LUT, FF and BRAM18 of a process with its FIFOs.
     """
     cost = process_cost(op) + fifo_cost(op)
-    return {kind: round(cost[kind]) for kind in KINDS}
+    return {kind: cost[kind] for kind in KINDS}
 
 
 def total_cost(costs: list[dict[str, int]]) -> dict[str, int]:

@@ -4,7 +4,6 @@ From processes to calls of the header library: each operation's unit, its config
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -225,7 +224,9 @@ def _(op: stream.PiecewiseLinearOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result)
     arrays = [constant_value(v).astype(np.int64) for v in op.operands[1:]]
     frame = parameter_frame(op, len(arrays[0]))
-    k, a0, b0, a1, b1 = (signed_table(n, by_group(v, frame["G"])) for n, v in zip(("k", "a0", "b0", "a1", "b1"), arrays))
+    k, a0, b0, a1, b1 = (
+        signed_table(n, by_group(v, frame["G"])) for n, v in zip(("k", "a0", "b0", "a1", "b1"), arrays)
+    )
     slope, offset = max(a0.width, a1.width), max(b0.width, b1.width)
     config = frame | element_config(source) | {
         "KB": k.width, "AB": slope, "BB": offset, "SHIFT": fixed_frac(op.offset0) - result.format.frac,
@@ -247,7 +248,9 @@ def threshold_tables(limit: SSAValue, invert: SSAValue, group: int) -> tuple[Tab
     Thresholds and inversions.
     """
     limits = by_group(constant_value(limit), group)
-    return signed_table("t", limits), Table("invert", False, 1, by_group(constant_value(invert), group).astype(np.int64))
+    return signed_table("t", limits), Table(
+        "invert", False, 1, by_group(constant_value(invert), group).astype(np.int64)
+    )
 
 
 @unit_of.register
@@ -292,7 +295,11 @@ def _(op: stream.ClampOp) -> Unit:
 @unit_of.register
 def _(op: stream.RequantizeOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result).format
-    rounding = {"SHIFT": source.format.frac - result.frac, "ROUND": ROUND[op.rounding.data], "EO": result.width}
+    rounding = {
+        "SHIFT": source.format.frac - result.frac,
+        "ROUND": ROUND[op.rounding.data],
+        "EO": result.width,
+    }
     return Unit("requantize", plain_frame(source) | element_config(source) | rounding)
 
 
@@ -326,5 +333,3 @@ def uses_dsp_xnor(op: stream.ProcessOp) -> bool:
     Whether a process makes its XNORs in DSPs.
     """
     return isinstance(op, stream.BinaryMvuOp) and op.xnor == StringAttr("dsp")
-
-

@@ -34,7 +34,9 @@ def column_text(pe: int, words: int) -> str:
         "#pragma HLS inline",
     ]
     for n, (p, w) in enumerate(lanes):
-        lines.append(f"    const blendir::bits<48> a{n} = word_of<SIMD, {w}>(beat), w{n} = word_of<SIMD, {w}>(weight[{p}]);")
+        lines.append(
+            f"    const blendir::bits<48> a{n} = word_of<SIMD, {w}>(beat), w{n} = word_of<SIMD, {w}>(weight[{p}]);"
+        )
         lines.append(f"    blendir::bits<48> z{n};")
     lines.append(f"    {module_name(len(lanes))}({call});")
     for n, (p, w) in enumerate(lanes):

@@ -8,19 +8,32 @@ Floats are f64, pixels ui8, accumulators i32, bits i1 (1 = +1, 0 = -1), fixed po
 from xdsl.ir import Dialect
 
 from blendir.dialects.blend.base import BlendOp
+from blendir.dialects.blend.conv import (
+    BinaryConv2dOp,
+    Conv2dOp,
+    ConvOp,
+    FixedConv2dOp,
+    PackedBinaryConv2dOp,
+    WindowOp,
+)
 from blendir.dialects.blend.elementwise import (
     AddOp,
     AffineOp,
-    BatchNormOp,
     BitsToValueOp,
     ClampOp,
     PiecewiseLinearOp,
-    PReluOp,
-    ReluOp,
     RequantizeOp,
-    SignOp,
     ThresholdOp,
 )
+from blendir.dialects.blend.floats import BatchNormOp, PReluOp, ReluOp, SignOp
+from blendir.dialects.blend.linear import (
+    BinaryLinearOp,
+    FixedLinearOp,
+    LinearOp,
+    MatrixOp,
+    PackedBinaryLinearOp,
+)
+from blendir.dialects.blend.pool import AvgPool2dOp, MaxPool2dOp, PoolOp
 from blendir.dialects.blend.shape import (
     ConcatOp,
     ConstantOp,
@@ -40,22 +53,6 @@ from blendir.dialects.blend.types import (
     tensor_type,
     ui8,
     word,
-)
-from blendir.dialects.blend.window import (
-    AvgPool2dOp,
-    BinaryConv2dOp,
-    BinaryLinearOp,
-    Conv2dOp,
-    ConvOp,
-    FixedConv2dOp,
-    FixedLinearOp,
-    LinearOp,
-    MatrixOp,
-    MaxPool2dOp,
-    PackedBinaryConv2dOp,
-    PackedBinaryLinearOp,
-    PoolOp,
-    WindowOp,
 )
 
 Blend = Dialect(

@@ -15,6 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from blendir.dialects.blend.types import FixedType, Tensor, element_format, tensor_type
 from blendir.numerics import output_size
+from blendir.packing import WORD_BITS
 
 
 class BlendOp(IRDLOperation, ABC):
@@ -86,7 +87,10 @@ def require_geometry(kernel: Sequence[int], strides: Sequence[int], padding: Seq
     Kernel and strides are two positive numbers, padding two non-negative ones smaller than the kernel.
     """
     for what, values, least in (("kernel", kernel, 1), ("strides", strides, 1), ("padding", padding, 0)):
-        require(len(values) == 2 and min(values) >= least, f"{what} {list(values)} should be two numbers >= {least}")
+        require(
+            len(values) == 2 and min(values) >= least,
+            f"{what} {list(values)} should be two numbers >= {least}",
+        )
     require(
         padding[0] < kernel[0] and padding[1] < kernel[1],
         f"padding {list(padding)} should be smaller than the kernel {list(kernel)}",
@@ -118,3 +122,20 @@ def require_product_grid(what: str, source: Attribute, factor: Attribute, addend
         addend.format.frac == products,
         f"{what} have {addend.format.frac} fractional bits but the products have {products}",
     )
+
+
+def require_lanes(channels: int, words: int) -> None:
+    """
+    The real lanes fit the words.
+    """
+    require(channels <= WORD_BITS * words, f"{channels} channels do not fit {words} words of {WORD_BITS}")
+
+
+def require_channels(op: BlendOp, axis: IntegerAttr, source: SSAValue, *parameters: SSAValue) -> None:
+    """
+    Per-channel parameters have one element for each index of the input's channel axis.
+    """
+    shape = tensor_type(source).get_shape()
+    require(axis.value.data < len(shape), f"axis {axis.value.data} is not a dimension of {list(shape)}")
+    for name, parameter in zip((d[0] for d in op.get_irdl_definition().operands[1:]), parameters, strict=True):
+        require_shape(name, parameter, (shape[axis.value.data],))

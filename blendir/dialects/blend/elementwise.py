@@ -4,13 +4,11 @@ Operations on single elements, with parameters per channel.
 
 from __future__ import annotations
 
-from abc import ABC
 from typing import ClassVar
 
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, StringAttr, TensorType, f64, i1, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    AtLeast,
     ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
@@ -20,10 +18,21 @@ from xdsl.irdl import (
     result_def,
 )
 
-from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, layer_attr, require, require_product_grid, require_shape
+from blendir.dialects.blend.base import (
+    BlendOp,
+    i64_array,
+    i64_attr,
+    layer_attr,
+    require,
+    require_channels,
+    require_product_grid,
+    require_shape,
+)
 from blendir.dialects.blend.types import (
+    AXIS,
     BIT,
     FIXED,
+    HALF_UP,
     NUMBER,
     REAL,
     WORD,
@@ -35,139 +44,6 @@ from blendir.dialects.blend.types import (
 )
 from blendir.numerics import Rounding
 from blendir.packing import word_count
-
-AXIS = IntegerAttr.constr(type=i64, value=AtLeast(1))
-HALF_UP = RoundingAttr(Rounding.HALF_UP)
-
-
-def require_channels(op: BlendOp, axis: IntegerAttr, source: SSAValue, *parameters: SSAValue) -> None:
-    """
-    Per-channel parameters have one element for each index of the input's channel axis.
-    """
-    shape = tensor_type(source).get_shape()
-    require(axis.value.data < len(shape), f"axis {axis.value.data} is not a dimension of {list(shape)}")
-    for name, parameter in zip((d[0] for d in op.get_irdl_definition().operands[1:]), parameters, strict=True):
-        require_shape(name, parameter, (shape[axis.value.data],))
-
-
-class RealUnaryOp(BlendOp, ABC):
-    """
-    A function of single floats.
-    """
-
-    T: ClassVar = VarConstraint("T", TensorType.constr(REAL))
-
-    input = operand_def(T)
-    result = result_def(T)
-
-    assembly_format = "$input attr-dict `:` type($input)"
-
-    def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(operands=[source], result_types=[source.type], attributes={"layer": layer_attr(layer)})
-
-
-@irdl_op_definition
-class ReluOp(RealUnaryOp):
-    """
-    `y = max(x, 0)`.
-    """
-
-    name = "blend.relu"
-
-
-@irdl_op_definition
-class SignOp(BlendOp):
-    """
-    `y = (x >= 0)`, so that zero gives bit 1 (+1).
-    """
-
-    name = "blend.sign"
-
-    input = operand_def(TensorType.constr(NUMBER))
-    result = result_def(TensorType.constr(BIT))
-
-    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
-
-    def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
-        result = TensorType(i1, tensor_type(source).get_shape())
-        super().__init__(operands=[source], result_types=[result], attributes={"layer": layer_attr(layer)})
-
-    def verify_(self) -> None:
-        require_shape("result", self.result, tensor_type(self.input).get_shape())
-
-
-@irdl_op_definition
-class PReluOp(BlendOp):
-    """
-    `y = x >= 0 ? x : slope[c] * x`.
-    """
-
-    name = "blend.prelu"
-
-    T: ClassVar = VarConstraint("T", TensorType.constr(REAL))
-
-    input = operand_def(T)
-    slope = operand_def(TensorType.constr(REAL))
-    axis = prop_def(AXIS, default_value=i64_attr(1))
-    result = result_def(T)
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, source: SSAValue, slope: SSAValue, axis: int = 1, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, slope],
-            result_types=[source.type],
-            properties={"axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        require_channels(self, self.axis, self.input, self.slope)
-
-
-@irdl_op_definition
-class BatchNormOp(BlendOp):
-    """
-    `y = gamma[c] * (x - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]` (BlendNet, algorithm 1).
-    """
-
-    name = "blend.batch_norm"
-
-    T: ClassVar = VarConstraint("T", TensorType.constr(REAL))
-
-    input = operand_def(T)
-    gamma = operand_def(TensorType.constr(REAL))
-    beta = operand_def(TensorType.constr(REAL))
-    mean = operand_def(TensorType.constr(REAL))
-    variance = operand_def(TensorType.constr(REAL))
-    epsilon = prop_def(FloatAttr.constr(type=REAL))
-    axis = prop_def(AXIS, default_value=i64_attr(1))
-    result = result_def(T)
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
-    def __init__(
-        self,
-        source: SSAValue,
-        gamma: SSAValue,
-        beta: SSAValue,
-        mean: SSAValue,
-        variance: SSAValue,
-        epsilon: float,
-        axis: int = 1,
-        layer: str | StringAttr | None = None,
-    ):
-        super().__init__(
-            operands=[source, gamma, beta, mean, variance],
-            result_types=[source.type],
-            properties={"epsilon": FloatAttr(epsilon, f64), "axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        require_channels(self, self.axis, self.input, self.gamma, self.beta, self.mean, self.variance)
 
 
 @irdl_op_definition
@@ -393,9 +269,9 @@ class ClampOp(BlendOp):
 
     def verify_(self) -> None:
         real = tensor_type(self.input).element_type == f64
-        expected = FloatAttr if real else IntegerAttr
+        kinds = [type(bound) is FloatAttr for bound in (self.low, self.high)]
         require(
-            isinstance(self.low, expected) and isinstance(self.high, expected),
+            kinds == [real, real],
             f"bounds of {tensor_type(self.input).element_type} should be {'f64' if real else 'i64'}",
         )
         low, high = self.low.value.data, self.high.value.data
@@ -481,4 +357,3 @@ class BitsToValueOp(BlendOp):
         lanes = self.lanes.get_values()
         require(len(lanes) == result[1], f"{len(lanes)} lanes are given for {result[1]} channels")
         require(max(lanes) < 48 * source[1], f"lane {max(lanes)} is outside {source[1]} words")
-

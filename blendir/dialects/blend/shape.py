@@ -84,7 +84,7 @@ class ConstantOp(BlendOp):
         if not isinstance(value, DenseIntOrFPElementsAttr):
             parser.raise_error("expected a dense attribute")
         kind = parser.parse_type() if parser.parse_optional_keyword("as") else None
-        op = cls(value, kind)
+        op = cls(cast(DenseIntOrFPElementsAttr[Any], value), kind)
         op.attributes |= parser.parse_optional_attr_dict()
         return op
 

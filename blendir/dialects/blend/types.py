@@ -7,10 +7,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias, cast
 
-from xdsl.dialects.builtin import Float64Type, IntAttr, IntegerType, Signedness, TensorType, f64, i1, i32
+from xdsl.dialects.builtin import (
+    Float64Type,
+    IntAttr,
+    IntegerAttr,
+    IntegerType,
+    Signedness,
+    TensorType,
+    f64,
+    i1,
+    i32,
+    i64,
+)
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute, SSAValue, TypeAttribute
-from xdsl.irdl import BaseAttr, eq, irdl_attr_definition
+from xdsl.irdl import AtLeast, BaseAttr, eq, irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
@@ -104,6 +115,8 @@ COUNT = eq(i32)
 FIXED = BaseAttr(FixedType)
 NUMBER = REAL | PIXEL | COUNT | FIXED
 ANY_ELEMENT = NUMBER | BIT | WORD
+AXIS = IntegerAttr.constr(type=i64, value=AtLeast(1))
+HALF_UP = RoundingAttr(Rounding.HALF_UP)
 
 
 def tensor_type(value: SSAValue | Attribute) -> Tensor:
@@ -134,4 +147,3 @@ def is_real(value: SSAValue) -> bool:
     Whether a value is a tensor of floats.
     """
     return isinstance(tensor_type(value).element_type, Float64Type)
-

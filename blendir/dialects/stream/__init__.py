@@ -7,28 +7,27 @@ matrix-vector unit's result and input.
 
 from xdsl.ir import Dialect
 
-from blendir.dialects.stream.processes import (
+from blendir.dialects.stream.elementwise import (
     AddOp,
-    BinaryMvuOp,
     BitsToValueOp,
     ClampOp,
-    ConcatOp,
     ElementwiseOp,
-    FixedMvuOp,
-    ForkOp,
-    MvuOp,
     PiecewiseLinearOp,
+    RequantizeOp,
+    ResidualOp,
+    ThresholdOp,
+)
+from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp
+from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
+from blendir.dialects.stream.windows import (
+    BinaryMvuOp,
+    FixedMvuOp,
+    MvuOp,
     PoolKind,
     PoolKindAttr,
     PoolOp,
-    RequantizeOp,
-    ResidualOp,
-    SinkOp,
-    SourceOp,
-    ThresholdOp,
     WindowOp,
 )
-from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
 
 Stream = Dialect(
     "stream",

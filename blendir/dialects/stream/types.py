@@ -115,8 +115,8 @@ def stream_type(value: SSAValue) -> StreamType:
 class ProcessOp(IRDLOperation, ABC):
     """
     A hardware process; `layer` names the result it computes, `fifo_depths` and `fifo_storage` describe the FIFO behind
-    each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says where
-    the elements of the tensor that it computes lie in the stream, if not in raster order.
+    each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says
+    where the elements of the tensor that it computes lie in the stream, if not in raster order.
     """
 
     layer = opt_attr_def(StringAttr)

@@ -126,8 +126,9 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
 #endif
 
   const count_t pixels = count_t(frames) * count_t(plan::H * W);
-  count_t cycles = count_t(frames) * count_t(plan::H * W * BI + plan::OH * plan::OW * (BO - 1));
-  if (frames != 0) cycles = cycles + count_t(plan::LAG * BI);
+  const count_t cycles =
+      count_t(frames) * count_t(plan::H * W * BI + plan::OH * plan::OW * (BO - 1)) +
+      count_t(plan::LAG * BI);  // LAG <= FIRST: without frames nothing leaves
   count_t unread = pixels;
   counter<BI + BO> phase = 0;            // cycle within the slot
   counter<plan::BEATS_IN> part = 0;      // beat within the word being filled

@@ -1,5 +1,5 @@
 """
-Operations on windows and whole vectors: convolutions, linear layers and pooling.
+Convolutions, and what they share with pooling.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from blendir.dialects.blend.base import (
     layer_attr,
     require,
     require_geometry,
+    require_lanes,
     require_product_grid,
     require_rank,
     require_shape,
     spatial_result,
 )
-from blendir.dialects.blend.elementwise import HALF_UP
 from blendir.dialects.blend.types import (
-    ANY_ELEMENT,
     BIT,
     COUNT,
     FIXED,
+    HALF_UP,
     NUMBER,
     PIXEL,
     REAL,
@@ -44,11 +44,9 @@ from blendir.dialects.blend.types import (
     FixedType,
     PadModeAttr,
     RoundingAttr,
-    element_format,
     tensor_type,
 )
-from blendir.numerics import PadMode, Rounding, border_classes, signed_bits
-from blendir.packing import WORD_BITS
+from blendir.numerics import PadMode, Rounding, border_classes
 
 PAIR = DenseArrayBase.constr(i64)
 POSITIVE = IntegerAttr.constr(type=i64, value=AtLeast(1))
@@ -92,9 +90,7 @@ class WindowOp(BlendOp, ABC):
         """
         Per vertical and horizontal border class of an input of `shape`, the taps inside.
         """
-        rows, columns = (
-            border_classes(shape[2 + d], self.window[d], self.stride[d], self.pads[d])[1] for d in (0, 1)
-        )
+        rows, columns = (border_classes(shape[2 + d], self.window[d], self.stride[d], self.pads[d])[1] for d in (0, 1))
         return rows, columns
 
     def verify_window(self, source: SSAValue, channels: int) -> None:
@@ -240,9 +236,7 @@ class FixedConv2dOp(BiasedConvOp):
     def verify_(self) -> None:
         self.verify_bias(self.bias, self.pad)
         source = tensor_type(self.input).element_type
-        require_product_grid(
-            "bias", source, tensor_type(self.weight).element_type, tensor_type(self.bias).element_type
-        )
+        require_product_grid("bias", source, tensor_type(self.weight).element_type, tensor_type(self.bias).element_type)
         if self.pad is not None:
             pad = tensor_type(self.pad).element_type
             require(pad == source, f"pad has type {pad} but the input {source}")
@@ -328,266 +322,3 @@ class PackedBinaryConv2dOp(ConvOp):
     def verify_(self) -> None:
         self.verify_conv()
         require_lanes(self.channels.value.data, tensor_type(self.input).get_shape()[1])
-
-
-def require_lanes(channels: int, words: int) -> None:
-    """
-    The real lanes fit the words.
-    """
-    require(channels <= WORD_BITS * words, f"{channels} channels do not fit {words} words of {WORD_BITS}")
-
-
-class MatrixOp(BlendOp, ABC):
-    """
-    A product with weights [O, I] of input [N, I].
-    """
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
-    def verify_matrix(self) -> None:
-        """
-        Checks shapes.
-        """
-        source = require_rank("input", self.operands[0], 2).get_shape()
-        weight = require_rank("weight", self.operands[1], 2).get_shape()
-        require(source[1] == weight[1], f"input has {source[1]} features but weight expects {weight[1]}")
-        require_shape("result", self.results[0], (source[0], weight[0]))
-
-
-def matrix_result(source: SSAValue, weight: SSAValue, element: Attribute) -> TensorType[Attribute]:
-    """
-    The type that a linear layer returns.
-    """
-    return TensorType(element, (tensor_type(source).get_shape()[0], tensor_type(weight).get_shape()[0]))
-
-
-@irdl_op_definition
-class LinearOp(MatrixOp):
-    """
-    `y[o] = bias[o] + sum_i w[o, i] * x[i]`.
-    """
-
-    name = "blend.linear"
-
-    input = operand_def(TensorType.constr(NUMBER))
-    weight = operand_def(TensorType.constr(REAL))
-    bias = operand_def(TensorType.constr(REAL))
-    result = result_def(TensorType.constr(REAL))
-
-    def __init__(self, source: SSAValue, weight: SSAValue, bias: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, weight, bias],
-            result_types=[matrix_result(source, weight, f64)],
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        self.verify_matrix()
-        require_shape("bias", self.bias, (tensor_type(self.weight).get_shape()[0],))
-
-
-@irdl_op_definition
-class FixedLinearOp(MatrixOp):
-    """
-    `linear` in fixed point: the exact sum on the grid of the products is rounded once and saturated once.
-    """
-
-    name = "blend.fixed_linear"
-
-    input = operand_def(TensorType.constr(PIXEL | FIXED))
-    weight = operand_def(TensorType.constr(FIXED))
-    bias = operand_def(TensorType.constr(FIXED))
-    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
-    result = result_def(TensorType.constr(FIXED))
-
-    def __init__(
-        self,
-        source: SSAValue,
-        weight: SSAValue,
-        bias: SSAValue,
-        element: FixedType,
-        layer: str | StringAttr | None = None,
-        rounding: Rounding = Rounding.HALF_UP,
-    ):
-        super().__init__(
-            operands=[source, weight, bias],
-            result_types=[matrix_result(source, weight, element)],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        self.verify_matrix()
-        require_shape("bias", self.bias, (tensor_type(self.weight).get_shape()[0],))
-        require_product_grid(
-            "bias",
-            tensor_type(self.input).element_type,
-            tensor_type(self.weight).element_type,
-            tensor_type(self.bias).element_type,
-        )
-
-
-@irdl_op_definition
-class BinaryLinearOp(MatrixOp):
-    """
-    `v[o] = sum_i w[o, i] * x[i]` over +-1, an exact integer.
-    """
-
-    name = "blend.binary_linear"
-
-    input = operand_def(TensorType.constr(BIT))
-    weight = operand_def(TensorType.constr(BIT))
-    result = result_def(TensorType.constr(COUNT))
-
-    def __init__(self, source: SSAValue, weight: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, weight],
-            result_types=[matrix_result(source, weight, i32)],
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        self.verify_matrix()
-
-
-@irdl_op_definition
-class PackedBinaryLinearOp(MatrixOp):
-    """
-    `binary_linear` on words: `channels - 2 * popcount(x xor w)`.
-    """
-
-    name = "blend.packed_binary_linear"
-
-    input = operand_def(TensorType.constr(WORD))
-    weight = operand_def(TensorType.constr(WORD))
-    channels = prop_def(POSITIVE)
-    result = result_def(TensorType.constr(COUNT))
-
-    def __init__(self, source: SSAValue, weight: SSAValue, channels: int, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, weight],
-            result_types=[matrix_result(source, weight, i32)],
-            properties={"channels": i64_attr(channels)},
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        self.verify_matrix()
-        require_lanes(self.channels.value.data, tensor_type(self.input).get_shape()[1])
-
-
-class PoolOp(WindowOp, ABC):
-    """
-    A reduction of windows, channel by channel.
-    """
-
-    kernel = prop_def(PAIR)
-
-    @property
-    def window(self) -> tuple[int, int]:
-        height, width = self.kernel.get_values()
-        return int(height), int(width)
-
-
-@irdl_op_definition
-class AvgPool2dOp(PoolOp):
-    """
-    `y = sum of the window / divisor`, padded with zeros.
-
-    In fixed point the divisor is a power of two and the result keeps every bit: its integers are the sums.
-    """
-
-    name = "blend.avg_pool2d"
-
-    input = operand_def(TensorType.constr(NUMBER))
-    divisor = prop_def(POSITIVE)
-    result = result_def(TensorType.constr(REAL | FIXED))
-
-    def __init__(
-        self,
-        source: SSAValue,
-        kernel: Sequence[int],
-        strides: Sequence[int],
-        padding: Sequence[int],
-        divisor: int,
-        element: Attribute = f64,
-        layer: str | StringAttr | None = None,
-    ):
-        shape = tensor_type(source).get_shape()
-        super().__init__(
-            operands=[source],
-            result_types=[TensorType(element, spatial_result(shape, shape[1], kernel, strides, padding))],
-            properties={
-                "kernel": i64_array(kernel),
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-                "divisor": i64_attr(divisor),
-            },
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        source = require_rank("input", self.input, 4)
-        self.verify_window(self.input, source.get_shape()[1])
-        result = tensor_type(self.result).element_type
-        if isinstance(result, FixedType):
-            self.verify_exact(result)
-
-    def verify_exact(self, result: FixedType) -> None:
-        """
-        The sums of a fixed-point input are the integers of the result.
-        """
-        divisor = self.divisor.value.data
-        require(divisor & (divisor - 1) == 0, f"divisor {divisor} is not a power of two")
-        source = element_format(tensor_type(self.input).element_type)
-        frac = source.frac + divisor.bit_length() - 1
-        require(
-            result.format.frac == frac,
-            f"result has {result.format.frac} fractional bits but the exact average has {frac}",
-        )
-        taps = self.window[0] * self.window[1]
-        need = signed_bits(source.low * taps, source.high * taps)
-        require(
-            result.format.width >= need, f"result has {result.format.width} bits but the sum of {taps} needs {need}"
-        )
-
-
-@irdl_op_definition
-class MaxPool2dOp(PoolOp):
-    """
-    `y = max of the window`; taps outside the input do not count. On bits and words this is OR.
-    """
-
-    name = "blend.max_pool2d"
-
-    input = operand_def(TensorType.constr(ANY_ELEMENT))
-    result = result_def(TensorType.constr(ANY_ELEMENT))
-
-    def __init__(
-        self,
-        source: SSAValue,
-        kernel: Sequence[int],
-        strides: Sequence[int],
-        padding: Sequence[int],
-        layer: str | StringAttr | None = None,
-    ):
-        kind = tensor_type(source)
-        shape = kind.get_shape()
-        super().__init__(
-            operands=[source],
-            result_types=[TensorType(kind.element_type, spatial_result(shape, shape[1], kernel, strides, padding))],
-            properties={
-                "kernel": i64_array(kernel),
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-            },
-            attributes={"layer": layer_attr(layer)},
-        )
-
-    def verify_(self) -> None:
-        source = require_rank("input", self.input, 4)
-        self.verify_window(self.input, source.get_shape()[1])
-        result = tensor_type(self.result).element_type
-        require(source.element_type == result, f"input has type {source.element_type} but result {result}")
-

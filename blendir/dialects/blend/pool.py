@@ -1,0 +1,153 @@
+"""
+Pooling.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import StringAttr, TensorType, f64
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+)
+
+from blendir.dialects.blend.base import (
+    i64_array,
+    i64_attr,
+    layer_attr,
+    require,
+    require_rank,
+    spatial_result,
+)
+from blendir.dialects.blend.conv import PAIR, POSITIVE, WindowOp
+from blendir.dialects.blend.types import (
+    ANY_ELEMENT,
+    FIXED,
+    NUMBER,
+    REAL,
+    FixedType,
+    element_format,
+    tensor_type,
+)
+from blendir.numerics import signed_bits
+
+
+class PoolOp(WindowOp, ABC):
+    """
+    A reduction of windows, channel by channel.
+    """
+
+    kernel = prop_def(PAIR)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        height, width = self.kernel.get_values()
+        return int(height), int(width)
+
+
+@irdl_op_definition
+class AvgPool2dOp(PoolOp):
+    """
+    `y = sum of the window / divisor`, padded with zeros.
+
+    In fixed point the divisor is a power of two and the result keeps every bit: its integers are the sums.
+    """
+
+    name = "blend.avg_pool2d"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    divisor = prop_def(POSITIVE)
+    result = result_def(TensorType.constr(REAL | FIXED))
+
+    def __init__(
+        self,
+        source: SSAValue,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[int],
+        divisor: int,
+        element: Attribute = f64,
+        layer: str | StringAttr | None = None,
+    ):
+        shape = tensor_type(source).get_shape()
+        super().__init__(
+            operands=[source],
+            result_types=[TensorType(element, spatial_result(shape, shape[1], kernel, strides, padding))],
+            properties={
+                "kernel": i64_array(kernel),
+                "strides": i64_array(strides),
+                "padding": i64_array(padding),
+                "divisor": i64_attr(divisor),
+            },
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source = require_rank("input", self.input, 4)
+        self.verify_window(self.input, source.get_shape()[1])
+        result = tensor_type(self.result).element_type
+        if isinstance(result, FixedType):
+            self.verify_exact(result)
+
+    def verify_exact(self, result: FixedType) -> None:
+        """
+        The sums of a fixed-point input are the integers of the result.
+        """
+        divisor = self.divisor.value.data
+        require(divisor & (divisor - 1) == 0, f"divisor {divisor} is not a power of two")
+        source = element_format(tensor_type(self.input).element_type)
+        frac = source.frac + divisor.bit_length() - 1
+        require(
+            result.format.frac == frac,
+            f"result has {result.format.frac} fractional bits but the exact average has {frac}",
+        )
+        taps = self.window[0] * self.window[1]
+        need = signed_bits(source.low * taps, source.high * taps)
+        require(
+            result.format.width >= need,
+            f"result has {result.format.width} bits but the sum of {taps} needs {need}",
+        )
+
+
+@irdl_op_definition
+class MaxPool2dOp(PoolOp):
+    """
+    `y = max of the window`; taps outside the input do not count. On bits and words this is OR.
+    """
+
+    name = "blend.max_pool2d"
+
+    input = operand_def(TensorType.constr(ANY_ELEMENT))
+    result = result_def(TensorType.constr(ANY_ELEMENT))
+
+    def __init__(
+        self,
+        source: SSAValue,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[int],
+        layer: str | StringAttr | None = None,
+    ):
+        kind = tensor_type(source)
+        shape = kind.get_shape()
+        super().__init__(
+            operands=[source],
+            result_types=[TensorType(kind.element_type, spatial_result(shape, shape[1], kernel, strides, padding))],
+            properties={
+                "kernel": i64_array(kernel),
+                "strides": i64_array(strides),
+                "padding": i64_array(padding),
+            },
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source = require_rank("input", self.input, 4)
+        self.verify_window(self.input, source.get_shape()[1])
+        result = tensor_type(self.result).element_type
+        require(source.element_type == result, f"input has type {source.element_type} but result {result}")

@@ -1,0 +1,276 @@
+"""
+Processes that work element by element.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, i64
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+)
+from xdsl.utils.exceptions import VerifyException
+
+from blendir.dialects.blend.base import (
+    i64_attr,
+    layer_attr,
+    require_product_grid,
+)
+from blendir.dialects.blend.types import BIT, FIXED, HALF_UP, FixedType, RoundingAttr, tensor_type
+from blendir.dialects.stream.types import (
+    STREAM,
+    ProcessOp,
+    StreamType,
+    require_frames,
+    require_group,
+    stream_type,
+)
+from blendir.numerics import Rounding
+
+
+class ElementwiseOp(ProcessOp, ABC):
+    """
+    A function of single elements, beat for beat; parameters repeat after `length` elements, or cover the frame.
+    """
+
+    def parameter_sizes(self) -> tuple[int, int]:
+        """
+        The allowed numbers of parameters: one per element of a position, or of the frame.
+        """
+        kind = stream_type(self.operands[0])
+        return kind.length.data, kind.length.data * kind.positions
+
+    def verify_elementwise(self, parameters: Sequence[SSAValue] = ()) -> None:
+        """
+        Checks frames, groups and parameters.
+        """
+        kind = stream_type(self.operands[0])
+        streams = [v for v in (*self.operands, *self.results) if isinstance(v.type, StreamType)]
+        for value in streams:
+            require_frames("stream", value, kind.rows.data, kind.columns.data, kind.length.data)
+        require_group(self, *streams)
+        for parameter in parameters:
+            (size,) = tensor_type(parameter).get_shape()
+            if size not in self.parameter_sizes():
+                raise VerifyException(f"{size} parameters are given for {kind.length.data} elements")
+
+
+def unary_result(source: SSAValue, element: Attribute) -> StreamType:
+    """
+    The frames of a stream with other elements.
+    """
+    kind = stream_type(source)
+    return StreamType(kind.rows.data, kind.columns.data, kind.length.data, element, kind.group.data)
+
+
+@irdl_op_definition
+class PiecewiseLinearOp(ElementwiseOp):
+    """
+    `y = saturate(round(x >= breakpoint ? slope1 * x + offset1 : slope0 * x + offset0))`.
+    """
+
+    name = "stream.piecewise_linear"
+
+    input = operand_def(STREAM)
+    breakpoint = operand_def(TensorType)
+    slope0 = operand_def(TensorType.constr(FIXED))
+    offset0 = operand_def(TensorType.constr(FIXED))
+    slope1 = operand_def(TensorType.constr(FIXED))
+    offset1 = operand_def(TensorType.constr(FIXED))
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        parameters: Sequence[SSAValue],
+        element: Attribute,
+        rounding: Rounding,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[source, *parameters],
+            result_types=[unary_result(source, element)],
+            properties={"rounding": RoundingAttr(rounding)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        self.verify_elementwise(self.operands[1:])
+        slope, offset = (tensor_type(v).element_type for v in (self.slope0, self.offset0))
+        require_product_grid("offsets", stream_type(self.input).element, slope, offset)
+
+
+@irdl_op_definition
+class ThresholdOp(ElementwiseOp):
+    """
+    `bit = (x >= threshold) xor invert`.
+    """
+
+    name = "stream.threshold"
+
+    input = operand_def(STREAM)
+    threshold = operand_def(TensorType)
+    invert = operand_def(TensorType.constr(BIT))
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        threshold: SSAValue,
+        invert: SSAValue,
+        element: Attribute,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[source, threshold, invert],
+            result_types=[unary_result(source, element)],
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        self.verify_elementwise(self.operands[1:])
+
+
+@irdl_op_definition
+class AddOp(ElementwiseOp):
+    """
+    `y = saturate(round(a + b))`.
+    """
+
+    name = "stream.add"
+
+    lhs = operand_def(STREAM)
+    rhs = operand_def(STREAM)
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        element: Attribute,
+        rounding: Rounding,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[lhs, rhs],
+            result_types=[unary_result(lhs, element)],
+            properties={"rounding": RoundingAttr(rounding)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        self.verify_elementwise()
+
+
+@irdl_op_definition
+class ResidualOp(ElementwiseOp):
+    """
+    `sum = saturate(round(a + b))` and `bit = (sum >= threshold) xor invert` in one process with two writes.
+    """
+
+    name = "stream.residual"
+
+    lhs = operand_def(STREAM)
+    rhs = operand_def(STREAM)
+    threshold = operand_def(TensorType)
+    invert = operand_def(TensorType.constr(BIT))
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    bit_layer = opt_prop_def(StringAttr)
+    sum = result_def(STREAM)
+    bit = result_def(STREAM)
+
+    def __init__(self, add: AddOp, threshold: ThresholdOp):
+        bits = stream_type(threshold.result).element
+        super().__init__(
+            operands=[add.lhs, add.rhs, threshold.threshold, threshold.invert],
+            result_types=[add.result.type, unary_result(add.lhs, bits)],
+            properties={"rounding": add.rounding, "bit_layer": threshold.layer},
+            attributes={"layer": add.layer},
+        )
+
+    @property
+    def layers(self) -> list[str]:
+        return [self.layer_name, self.bit_layer.data if self.bit_layer is not None else self.layer_name]
+
+    def verify_(self) -> None:
+        self.verify_elementwise(self.operands[2:])
+
+
+@irdl_op_definition
+class ClampOp(ElementwiseOp):
+    """
+    `y = min(max(x, low), high)` with integers of the input's grid.
+    """
+
+    name = "stream.clamp"
+
+    input = operand_def(STREAM)
+    low = prop_def(IntegerAttr.constr(type=i64))
+    high = prop_def(IntegerAttr.constr(type=i64))
+    result = result_def(STREAM)
+
+    def __init__(self, source: SSAValue, low: int, high: int, layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[source],
+            result_types=[source.type],
+            properties={"low": i64_attr(low), "high": i64_attr(high)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        self.verify_elementwise()
+
+
+@irdl_op_definition
+class RequantizeOp(ElementwiseOp):
+    """
+    `y = saturate(round(x))`.
+    """
+
+    name = "stream.requantize"
+
+    input = operand_def(STREAM)
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(STREAM)
+
+    def __init__(self, source: SSAValue, element: Attribute, rounding: Rounding, layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[source],
+            result_types=[unary_result(source, element)],
+            properties={"rounding": RoundingAttr(rounding)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        self.verify_elementwise()
+
+
+@irdl_op_definition
+class BitsToValueOp(ElementwiseOp):
+    """
+    `y = bit ? +1 : -1` in two bits.
+    """
+
+    name = "stream.bits_to_value"
+
+    input = operand_def(STREAM)
+    result = result_def(STREAM)
+
+    def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[source],
+            result_types=[unary_result(source, FixedType(2, 2))],
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        self.verify_elementwise()

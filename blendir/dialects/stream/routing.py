@@ -1,0 +1,140 @@
+"""
+Processes that bring streams in and out, copy and join them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import StringAttr, TensorType
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    result_def,
+    var_result_def,
+)
+
+from blendir.dialects.blend.base import (
+    i64_array,
+    layer_attr,
+    require,
+)
+from blendir.dialects.blend.types import tensor_type
+from blendir.dialects.stream.types import (
+    STREAM,
+    ProcessOp,
+    StreamType,
+    require_frames,
+    require_group,
+    stream_type,
+)
+
+
+@irdl_op_definition
+class SourceOp(ProcessOp):
+    """
+    Frames [1, C, H, W] (or [1, features]) of the caller become a stream of H x W positions of C elements.
+    """
+
+    name = "stream.source"
+
+    input = operand_def(TensorType)
+    result = result_def(STREAM)
+
+    def __init__(self, source: SSAValue, result: StreamType, layer: str | StringAttr | None = None):
+        super().__init__(operands=[source], result_types=[result], attributes={"layer": layer_attr(layer)})
+
+    def verify_(self) -> None:
+        shape = tensor_type(self.input).get_shape()
+        rows, columns = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
+        require_frames("result", self.result, rows, columns, shape[1])
+
+
+@irdl_op_definition
+class SinkOp(ProcessOp):
+    """
+    A stream becomes frames of the caller; element i of a frame is element `order[i]` of the stream (default: the
+    raster order of [C, H, W]).
+    """
+
+    name = "stream.sink"
+
+    input = operand_def(STREAM)
+    result = result_def(TensorType)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        result: TensorType[Attribute],
+        order: Sequence[int] | None = None,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__(
+            operands=[source],
+            result_types=[result],
+            attributes={"layer": layer_attr(layer), "order": None if order is None else i64_array(order)},
+        )
+
+    def verify_(self) -> None:
+        kind = stream_type(self.input)
+        count = kind.positions * kind.length.data
+        size = 1
+        for extent in tensor_type(self.result).get_shape():
+            size *= extent
+        require(size == count, f"result has {size} elements but the stream {count} per frame")
+        if self.order is not None:
+            given = sorted(self.order.get_values())
+            require(given == list(range(count)), f"order is not a permutation of {count} elements")
+
+
+@irdl_op_definition
+class ForkOp(ProcessOp):
+    """
+    Each result is a copy of the input.
+    """
+
+    name = "stream.fork"
+
+    input = operand_def(STREAM)
+    copies = var_result_def(STREAM)
+
+    def __init__(self, source: SSAValue, copies: int, layer: str | StringAttr | None = None):
+        super().__init__(
+            operands=[source], result_types=[[source.type] * copies], attributes={"layer": layer_attr(layer)}
+        )
+
+    def verify_(self) -> None:
+        require(2 <= len(self.copies) <= 4, f"a fork has 2 to 4 results, got {len(self.copies)}")
+        for copy in self.copies:
+            require(copy.type == self.input.type, f"copy has type {copy.type} but the input {self.input.type}")
+
+
+@irdl_op_definition
+class ConcatOp(ProcessOp):
+    """
+    At each position, the elements of a and then those of b.
+    """
+
+    name = "stream.concat"
+
+    lhs = operand_def(STREAM)
+    rhs = operand_def(STREAM)
+    result = result_def(STREAM)
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue, layer: str | StringAttr | None = None):
+        a, b = stream_type(lhs), stream_type(rhs)
+        length = a.length.data + b.length.data
+        super().__init__(
+            operands=[lhs, rhs],
+            result_types=[StreamType(a.rows.data, a.columns.data, length, a.element, a.group.data)],
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        a, b = stream_type(self.lhs), stream_type(self.rhs)
+        require(a.element == b.element, f"operands have elements {a.element} and {b.element}")
+        length = a.length.data + b.length.data
+        require_frames("right operand", self.rhs, a.rows.data, a.columns.data, b.length.data)
+        require_frames("result", self.result, a.rows.data, a.columns.data, length)
+        require_group(self, self.lhs, self.rhs, self.result)

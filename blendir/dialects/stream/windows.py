@@ -1,0 +1,331 @@
+"""
+Processes on windows and vectors: line buffers, matrix-vector units and pools.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Attribute, SpacedOpaqueSyntaxAttribute, SSAValue
+from xdsl.irdl import (
+    AtLeast,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    opt_attr_def,
+    opt_operand_def,
+    prop_def,
+    result_def,
+)
+from xdsl.utils.str_enum import StrEnum
+
+from blendir.dialects.blend.base import (
+    i64_array,
+    i64_attr,
+    layer_attr,
+    require,
+    require_geometry,
+    require_product_grid,
+    require_shape,
+)
+from blendir.dialects.blend.types import FIXED, HALF_UP, WORD, RoundingAttr, tensor_type
+from blendir.dialects.stream.types import (
+    STREAM,
+    ProcessOp,
+    StreamType,
+    require_frames,
+    stream_type,
+)
+from blendir.numerics import Rounding, output_size
+from blendir.packing import word_count
+
+
+class PoolKind(StrEnum):
+    """
+    How the taps of a window are combined.
+    """
+
+    SUM = "sum"
+    MAX = "max"
+    OR = "or"
+
+
+@irdl_attr_definition
+class PoolKindAttr(EnumAttribute[PoolKind], SpacedOpaqueSyntaxAttribute):
+    """
+    How the taps of a window are combined.
+    """
+
+    name = "stream.pool_kind"
+
+
+@irdl_op_definition
+class WindowOp(ProcessOp):
+    """
+    Line buffer: position p of the result holds the KH * KW taps of a window, tap by tap, `length` elements each.
+
+    Taps outside the frame are `pad[c]` (default 0). With a 1 x 1 kernel and stride 1 it only changes the group.
+    """
+
+    name = "stream.window"
+
+    input = operand_def(STREAM)
+    pad = opt_operand_def(TensorType)
+    kernel = prop_def(DenseArrayBase.constr(i64))
+    strides = prop_def(DenseArrayBase.constr(i64))
+    padding = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[int],
+        pad: SSAValue | None = None,
+        group: int = 1,
+        layer: str | StringAttr | None = None,
+    ):
+        kind = stream_type(source)
+        rows, columns = (
+            output_size(size, kernel[d], strides[d], padding[d])
+            for d, size in enumerate((kind.rows.data, kind.columns.data))
+        )
+        length = kernel[0] * kernel[1] * kind.length.data
+        super().__init__(
+            operands=[source, pad],
+            result_types=[StreamType(rows, columns, length, kind.element, group)],
+            properties={
+                "kernel": i64_array(kernel),
+                "strides": i64_array(strides),
+                "padding": i64_array(padding),
+            },
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    @property
+    def geometry(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """
+        Kernel, strides and padding.
+        """
+        pairs = [tuple(p.get_values()) for p in (self.kernel, self.strides, self.padding)]
+        return pairs[0], pairs[1], pairs[2]  # pyright: ignore[reportReturnType]
+
+    def verify_(self) -> None:
+        kernel, strides, padding = self.geometry
+        require_geometry(kernel, strides, padding)
+        for d, what in enumerate(("rows", "columns")):
+            require(
+                2 * padding[d] <= kernel[d] - 1,
+                f"{what}: padding {padding[d]} is more than half of a kernel of {kernel[d]}, which cannot be streamed",
+            )
+        source = stream_type(self.input)
+        rows, columns = (
+            output_size(size, kernel[d], strides[d], padding[d])
+            for d, size in enumerate((source.rows.data, source.columns.data))
+        )
+        require_frames("result", self.result, rows, columns, kernel[0] * kernel[1] * source.length.data)
+        require(source.length.data % source.group.data == 0, "the input's group should divide a position")
+        result = stream_type(self.result).element
+        require(result == source.element, f"input has elements {source.element} but result {result}")
+        if self.pad is not None:
+            require_shape("pad", self.pad, (source.length.data,))
+
+
+class MvuOp(ProcessOp, ABC):
+    """
+    A matrix-vector unit: SIMD is the input's group, PE the result's.
+
+    The vector is one position of the input, or several whole positions one after another.
+    """
+
+    row_classes = prop_def(DenseArrayBase.constr(i64))
+    column_classes = prop_def(DenseArrayBase.constr(i64))
+
+    @property
+    def simd(self) -> int:
+        """
+        Elements of the vector per cycle.
+        """
+        return stream_type(self.operands[0]).group.data
+
+    @property
+    def pe(self) -> int:
+        """
+        Rows of the matrix per cycle.
+        """
+        return stream_type(self.results[0]).group.data
+
+    @property
+    def fold(self) -> tuple[int, int]:
+        """
+        Cycles per position: NF groups of rows times SF beats of the vector.
+        """
+        result = stream_type(self.results[0])
+        return result.length.data // self.pe, -(-self.vector // self.simd)
+
+    @property
+    def vector(self) -> int:
+        """
+        Elements of the vector.
+        """
+        source, result = stream_type(self.operands[0]), stream_type(self.results[0])
+        return source.length.data * source.positions // result.positions
+
+    def verify_mvu(self, border: SSAValue) -> None:
+        """
+        Checks frames, fold and border classes.
+        """
+        source, result = stream_type(self.operands[0]), stream_type(self.results[0])
+        outputs = tensor_type(self.operands[1]).get_shape()[0]
+        require_frames("result", self.results[0], result.rows.data, result.columns.data, outputs)
+        require(outputs % self.pe == 0, f"{self.pe} processing elements do not divide {outputs} outputs")
+        require(
+            source.positions % result.positions == 0,
+            f"{source.positions} positions do not make {result.positions} vectors",
+        )
+        require(
+            source.positions == result.positions or source.length.data % self.simd == 0,
+            f"a group of {self.simd} does not divide the {source.length.data} elements of a position",
+        )
+        classes: list[int] = []
+        for what, values, size in (
+            ("row", self.row_classes.get_values(), result.rows.data),
+            ("column", self.column_classes.get_values(), result.columns.data),
+        ):
+            require(len(values) == size, f"{len(values)} {what} classes are given for {size} {what}s")
+            classes.append(max(values) + 1)
+        require_shape("border", border, (outputs, *classes))
+
+
+@irdl_op_definition
+class BinaryMvuOp(MvuOp):
+    """
+    `v[o] = taps - 2 * popcount(x xor w[o]) + border[o, class]`, an exact signed integer.
+
+    Weights are words of 48 lanes in window order (lane tap * C + channel), [O, words]; border is the correction of
+    taps outside the frame, which are bit 0, [O, row classes, column classes]. `xnor` says what makes the XNORs: lut
+    or dsp.
+    """
+
+    name = "stream.binary_mvu"
+
+    input = operand_def(STREAM)
+    weight = operand_def(TensorType.constr(WORD))
+    border = operand_def(TensorType)
+    xnor = opt_attr_def(StringAttr)
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        weight: SSAValue,
+        border: SSAValue,
+        classes: tuple[Sequence[int], Sequence[int]],
+        element: Attribute,
+        layer: str | StringAttr | None = None,
+    ):
+        outputs = tensor_type(weight).get_shape()[0]
+        super().__init__(
+            operands=[source, weight, border],
+            result_types=[StreamType(len(classes[0]), len(classes[1]), outputs, element)],
+            properties={"row_classes": i64_array(classes[0]), "column_classes": i64_array(classes[1])},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source = stream_type(self.input)
+        require(source.format.width == 1, f"input has elements {source.element} but should have bits")
+        outputs = tensor_type(self.weight).get_shape()[0]
+        require_shape("weight", self.weight, (outputs, word_count(self.vector)))
+        self.verify_mvu(self.border)
+
+
+@irdl_op_definition
+class FixedMvuOp(MvuOp):
+    """
+    `y[o] = saturate(round(sum_i w[o, i] * x[i] + bias[o, class]))`: weights [O, length], bias on the products' grid.
+    """
+
+    name = "stream.fixed_mvu"
+
+    input = operand_def(STREAM)
+    weight = operand_def(TensorType.constr(FIXED))
+    bias = operand_def(TensorType.constr(FIXED))
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        weight: SSAValue,
+        bias: SSAValue,
+        classes: tuple[Sequence[int], Sequence[int]],
+        element: Attribute,
+        rounding: Rounding,
+        layer: str | StringAttr | None = None,
+    ):
+        outputs = tensor_type(weight).get_shape()[0]
+        super().__init__(
+            operands=[source, weight, bias],
+            result_types=[StreamType(len(classes[0]), len(classes[1]), outputs, element)],
+            properties={
+                "row_classes": i64_array(classes[0]),
+                "column_classes": i64_array(classes[1]),
+                "rounding": RoundingAttr(rounding),
+            },
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source = stream_type(self.input)
+        require_shape("weight", self.weight, (tensor_type(self.weight).get_shape()[0], self.vector))
+        self.verify_mvu(self.bias)
+        require_product_grid(
+            "bias", source.element, tensor_type(self.weight).element_type, tensor_type(self.bias).element_type
+        )
+
+
+@irdl_op_definition
+class PoolOp(ProcessOp):
+    """
+    Combines the `taps` parts of each position, element by element: sum, maximum or OR.
+    """
+
+    name = "stream.pool"
+
+    input = operand_def(STREAM)
+    taps = prop_def(IntegerAttr.constr(type=i64, value=AtLeast(1)))
+    kind = prop_def(PoolKindAttr)
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        source: SSAValue,
+        taps: int,
+        kind: PoolKind,
+        frames: tuple[int, int, int],
+        element: Attribute,
+        layer: str | StringAttr | None = None,
+    ):
+        group = stream_type(source).group.data
+        super().__init__(
+            operands=[source],
+            result_types=[StreamType(*frames, element, group)],
+            properties={"taps": i64_attr(taps), "kind": PoolKindAttr(kind)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source, result = stream_type(self.input), stream_type(self.result)
+        total = source.positions * source.length.data
+        made = result.positions * result.length.data * self.taps.value.data
+        require(total == made, f"input has {total} elements but {self.taps.value.data} taps need {made}")
+        require(
+            source.group == result.group and result.length.data % result.group.data == 0,
+            f"a group of {source.group.data} should be the result's, {result.group.data}, and divide "
+            f"{result.length.data}",
+        )

@@ -1,0 +1,3 @@
+"""
+The laws of `fold-bn`, one pattern each.
+"""

@@ -1,0 +1,222 @@
+"""
+Laws that move affines back into what produces their input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.ir import SSAValue
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from blendir.dialects.blend import (
+    AddOp,
+    AffineOp,
+    AvgPool2dOp,
+    BatchNormOp,
+    Conv2dOp,
+    LinearOp,
+    PiecewiseLinearOp,
+    PReluOp,
+    ReluOp,
+    constant_value,
+    is_real,
+    tensor_type,
+)
+from blendir.passes.folding import (
+    Affine,
+    Pieces,
+)
+from blendir.passes.rewriting import (
+    affine_input,
+    affine_of,
+    affine_ops,
+    constants,
+    layer_of,
+    pieces_of,
+    pieces_ops,
+    shared,
+)
+
+
+class BatchNormIsAffine(RewritePattern):
+    """
+    `batch_norm(x) == affine(x)` with center mean, scale gamma / sigma, offset beta.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: BatchNormOp, rewriter: PatternRewriter) -> None:
+        gamma, beta, mean, variance = (constant_value(v) for v in (op.gamma, op.beta, op.mean, op.variance))
+        affine = Affine(mean, gamma / np.sqrt(variance + op.epsilon.value.data), beta)
+        rewriter.replace(op, affine_ops(op.input, affine, op.axis.value.data, layer_of(op)))
+
+
+class ReluIsPieces(RewritePattern):
+    """
+    `relu(x) == piecewise_linear(x)` with slopes 0 and 1.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ReluOp, rewriter: PatternRewriter) -> None:
+        zero = np.zeros(tensor_type(op.input).get_shape()[1])
+        pieces = Pieces(zero, zero, zero, zero + 1, zero)
+        rewriter.replace(op, pieces_ops(op.input, pieces, 1, layer_of(op)))
+
+
+class PReluIsPieces(RewritePattern):
+    """
+    `prelu(x, a) == piecewise_linear(x)` with slopes a and 1.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: PReluOp, rewriter: PatternRewriter) -> None:
+        slope = constant_value(op.slope)
+        zero = np.zeros_like(slope)
+        pieces = Pieces(zero, slope, zero, zero + 1, zero)
+        rewriter.replace(op, pieces_ops(op.input, pieces, op.axis.value.data, layer_of(op)))
+
+
+class AvgPoolIsExact(RewritePattern):
+    """
+    `avg_pool2d{divisor=n}(x) == affine(avg_pool2d{divisor=2^k}(x))`: a division that fixed point can do exactly.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AvgPool2dOp, rewriter: PatternRewriter) -> None:
+        divisor = op.divisor.value.data
+        power = 1 << (divisor.bit_length() - 1)
+        if divisor == power or not is_real(op.result):
+            return
+        layer = layer_of(op)
+        pool = AvgPool2dOp(op.input, op.window, op.stride, op.pads, power, layer=layer)
+        zero = np.zeros(tensor_type(op.input).get_shape()[1])
+        affine = Affine(zero, zero + power / divisor, zero)
+        rewriter.replace(op, [pool, *affine_ops(pool.result, affine, 1, f"{layer}.affine")])
+
+
+class AffineOfAffine(RewritePattern):
+    """
+    `affine(affine(x)) == affine'(x)`.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
+        inner = affine_input(op.input, op.axis.value.data)
+        if inner is not None:
+            both = affine_of(inner).then(affine_of(op))
+            rewriter.replace(op, affine_ops(inner.input, both, op.axis.value.data, layer_of(op)))
+
+
+class AffineOfPieces(RewritePattern):
+    """
+    `affine(piecewise_linear(x)) == piecewise_linear'(x)`, the function having one use.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, PiecewiseLinearOp) or shared(op.input) or inner.axis != op.axis:
+            return
+        pieces = pieces_of(inner).then(affine_of(op))
+        rewriter.replace(op, pieces_ops(inner.input, pieces, op.axis.value.data, layer_of(inner)))
+
+
+class AffineOfConv(RewritePattern):
+    """
+    `affine(conv2d(x, w, b)) == conv2d(x, s * w, s * (b - c) + o)`, the convolution having one use (equation 3).
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
+        conv = op.input.owner
+        if not isinstance(conv, Conv2dOp) or shared(op.input) or op.axis.value.data != 1:
+            return
+        affine, bias = affine_of(op), constant_value(conv.bias)
+        weight = constant_value(conv.weight) * affine.scale[:, None, None, None]
+        center, scale, offset = (
+            v.reshape(-1, *[1] * (bias.ndim - 1)) for v in (affine.center, affine.scale, affine.offset)
+        )
+        made = constants((weight, (bias - center) * scale + offset))
+        w, b = (c.result for c in made)
+        rewriter.replace(op, [*made, Conv2dOp(conv.input, w, b, conv.stride, conv.pads, conv.pad, layer_of(conv))])
+
+
+class AffineOfLinear(RewritePattern):
+    """
+    `affine(linear(x, w, b)) == linear(x, s * w, s * (b - c) + o)`, the layer having one use.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
+        linear = op.input.owner
+        if not isinstance(linear, LinearOp) or shared(op.input):
+            return
+        affine = affine_of(op)
+        weight = constant_value(linear.weight) * affine.scale[:, None]
+        made = constants((weight, (constant_value(linear.bias) - affine.center) * affine.scale + affine.offset))
+        w, b = (c.result for c in made)
+        rewriter.replace(op, [*made, LinearOp(linear.input, w, b, layer_of(linear))])
+
+
+def absorbs(value: SSAValue, axis: int) -> bool:
+    """
+    Whether what makes a value can take an affine along `axis` into its own parameters.
+    """
+    if shared(value) or not is_real(value):
+        return False
+    owner = value.owner
+    match owner:
+        case AddOp():
+            return absorbs(owner.lhs, axis) and absorbs(owner.rhs, axis)
+        case PiecewiseLinearOp() | AffineOp():
+            return owner.axis.value.data == axis
+        case _:
+            return isinstance(owner, Conv2dOp | LinearOp) and axis == 1
+
+
+class AffineOfAdd(RewritePattern):
+    """
+    `affine(add(f, g)) == add(f * s, affine(g))`, the sum having one use and both sides absorbing.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
+        add, axis = op.input.owner, op.axis.value.data
+        if not isinstance(add, AddOp) or not absorbs(op.input, axis):
+            return
+        affine = affine_of(op)
+        zero = np.zeros_like(affine.scale)
+        layer = layer_of(add)
+        left = affine_ops(add.lhs, Affine(zero, affine.scale, zero), axis, f"{layer}.lhs")
+        right = affine_ops(add.rhs, affine, axis, f"{layer}.rhs")
+        total = AddOp(left[-1].results[0], right[-1].results[0], layer)
+        rewriter.replace(op, [*left, *right, total])
+
+
+class AddOfAffine(RewritePattern):
+    """
+    `add(affine(z), f) == affine'(add(z, f / s + o / s - c))` for s > 0, f absorbing: the renormalized residual.
+
+    The identity path is left without arithmetic, and the pending affine has no offset.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AddOp, rewriter: PatternRewriter) -> None:
+        for skip, main in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+            owner = skip.owner
+            if not isinstance(owner, AffineOp) or not is_real(owner.input):
+                continue
+            affine, axis = affine_of(owner), owner.axis.value.data
+            if not absorbs(main, axis) or not bool((affine.scale > 0).all()):
+                continue
+            zero = np.zeros_like(affine.scale)
+            layer = layer_of(op)
+            inner = Affine(zero, 1 / affine.scale, affine.offset / affine.scale - affine.center)
+            scaled = affine_ops(main, inner, axis, f"{layer}.main")
+            total = AddOp(owner.input, scaled[-1].results[0], layer)
+            pending = affine_ops(total.result, Affine(zero, affine.scale, zero), axis, f"{layer}.scale")
+            rewriter.replace(op, [*scaled, total, *pending])
+            return

@@ -1,0 +1,155 @@
+"""
+Laws that move functions into thresholds.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from blendir.dialects.blend import (
+    BatchNormOp,
+    ClampOp,
+    MaxPool2dOp,
+    PiecewiseLinearOp,
+    SignOp,
+    ThresholdOp,
+    constant_value,
+    is_real,
+    tensor_type,
+)
+from blendir.numerics import ExactBatchNorm
+from blendir.passes.folding import (
+    Affine,
+    threshold_after,
+    threshold_after_pieces,
+)
+from blendir.passes.rewriting import (
+    affine_input,
+    affine_of,
+    integer_range,
+    layer_of,
+    pieces_of,
+    shared,
+    threshold_ops,
+)
+
+
+class SignIsThreshold(RewritePattern):
+    """
+    `sign(x) == threshold(x, 0)`.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: SignOp, rewriter: PatternRewriter) -> None:
+        channels = tensor_type(op.input).get_shape()[1]
+        limits = np.zeros(channels) if is_real(op.input) else np.zeros(channels, np.int64)
+        rewriter.replace(op, threshold_ops(op.input, limits, np.zeros(channels, np.bool_), 1, layer_of(op)))
+
+
+class ThresholdOfBatchNorm(RewritePattern):
+    """
+    `threshold(batch_norm(affine(v)), t) == threshold(v, t')` for integers v, decided on the five given parameters.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        norm = op.input.owner
+        axis = op.axis.value.data
+        if not isinstance(norm, BatchNormOp) or norm.axis != op.axis:
+            return
+        source, chain = norm.input, list[Affine]()
+        while (affine := affine_input(source, axis)) is not None:
+            chain.insert(0, affine_of(affine))
+            source = affine.input
+        grid = integer_range(source)
+        if grid is None:
+            return
+        limits, invert = constant_value(op.threshold), constant_value(op.invert)
+        result = threshold_after(limits, invert, chain, exact_norm(norm), grid)
+        rewriter.replace(op, threshold_ops(source, *result, axis, layer_of(op)))
+
+
+def exact_norm(norm: BatchNormOp) -> list[ExactBatchNorm]:
+    """
+    The five parameters of a batch normalization as fractions, per channel.
+    """
+    epsilon = Fraction(norm.epsilon.value.data)
+    columns = [constant_value(v).tolist() for v in (norm.gamma, norm.beta, norm.mean, norm.variance)]
+    return [
+        ExactBatchNorm(Fraction(g), Fraction(b), Fraction(m), Fraction(v) + epsilon)
+        for g, b, m, v in zip(*columns, strict=True)
+    ]
+
+
+class ThresholdOfAffine(RewritePattern):
+    """
+    `threshold(affine(x)) == threshold'(x)`.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        axis = op.axis.value.data
+        inner = affine_input(op.input, axis)
+        if inner is None:
+            return
+        limits, invert = constant_value(op.threshold), constant_value(op.invert)
+        result = threshold_after(limits, invert, [affine_of(inner)], None, integer_range(inner.input))
+        rewriter.replace(op, threshold_ops(inner.input, *result, axis, layer_of(op)))
+
+
+class ThresholdOfPieces(RewritePattern):
+    """
+    `threshold(piecewise_linear(x)) == threshold'(x)` where the function is monotone in every channel.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, PiecewiseLinearOp) or inner.axis != op.axis or not is_real(op.input):
+            return
+        limits, invert = constant_value(op.threshold), constant_value(op.invert)
+        result = threshold_after_pieces(limits, invert, pieces_of(inner), integer_range(inner.input))
+        if result is not None:
+            rewriter.replace(op, threshold_ops(inner.input, *result, op.axis.value.data, layer_of(op)))
+
+
+class ThresholdOfClamp(RewritePattern):
+    """
+    `threshold(clamp(x), t) == threshold(x, t')`: t up to `low` always holds, t above `high` never.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, ClampOp) or not is_real(op.input):
+            return
+        low, high = inner.low.value.data, inner.high.value.data
+        limits = constant_value(op.threshold)
+        limits = np.where(limits <= low, -np.inf, np.where(limits > high, np.inf, limits))
+        invert = constant_value(op.invert)
+        rewriter.replace(op, threshold_ops(inner.input, limits, invert, op.axis.value.data, layer_of(op)))
+
+
+class ThresholdOfMaxPool(RewritePattern):
+    """
+    `threshold(max_pool2d(x)) == max_pool2d(threshold(x))` without inversion: OR on bits.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        pool = op.input.owner
+        if not isinstance(pool, MaxPool2dOp) or shared(op.input) or op.axis.value.data != 1:
+            return
+        invert = constant_value(op.invert)
+        if invert.any():
+            return
+        made = threshold_ops(pool.input, constant_value(op.threshold), invert, 1, layer_of(op))
+        moved = MaxPool2dOp(made[-1].results[0], pool.window, pool.stride, pool.pads, layer_of(pool))
+        rewriter.replace(op, [*made, moved])
