@@ -6,6 +6,7 @@ At run time f64 is float64, bits are bool, words int64, and all other integers i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,45 @@ def settle(exact: Array, frac: int, result: FixedType, rounding: Rounding) -> Ar
     return rounded.astype(integer_dtype(fmt.width))
 
 
+def settled_sum(a: Array, b: Array, formats: tuple[Format, Format], result: FixedType, rounding: Rounding) -> Array:
+    """
+    The sum of two formats: exact on the finer grid, then rounded and saturated.
+    """
+    common = max(f.frac for f in formats)
+    dtype = integer_dtype(2 + max(f.width + common - f.frac for f in formats))
+    a, b = (v.astype(dtype, copy=False) << (common - f.frac) for v, f in zip((a, b), formats, strict=True))
+    return settle(a + b, common, result, rounding)
+
+
+def settled_pieces(
+    x: Array, parameters: Sequence[Array], axis: int, frac: int, result: FixedType, rounding: Rounding
+) -> Array:
+    """
+    A piecewise linear function of integers with parameters along `axis`: exact with `frac` fractional bits, then
+    rounded and saturated. Where x takes few values, each is computed once and looked up.
+    """
+    if not x.size:
+        return x
+    low, span = int(x.min()), int(x.max()) - int(x.min()) + 1
+    if span > LOOKUP_SPAN:
+        shaped = (channels_first(p.astype(np.int64), axis, x.ndim) for p in parameters)
+        return settle(kernels.piecewise(x.astype(np.int64), *shaped), frac, result, rounding)
+    values = np.arange(low, low + span)
+    exact = kernels.piecewise(values, *(p.astype(np.int64)[:, None] for p in parameters))
+    table = settle(exact, frac, result, rounding)
+    rows = channels_first(np.arange(len(table)) * span - low, axis, x.ndim)
+    return table.reshape(-1).take(x + rows)
+
+
+def element_frac(value: Any) -> int:
+    """
+    Fractional bits of a fixed-point tensor.
+    """
+    kind = element(value)
+    assert isinstance(kind, FixedType)
+    return kind.format.frac
+
+
 def magnitude(fmt: Format) -> int:
     """
     The largest absolute integer of a format.
@@ -52,6 +92,7 @@ def bits_to_float(bits: Array) -> NDArray[np.float32]:
     return bits.astype(np.float32) * np.float32(2) - np.float32(1)
 
 
+LOOKUP_SPAN = 1 << 12
 PAD_BIT = {PadMode.ZERO_EXACT: 0.0, PadMode.PLUS_ONE: 1.0, PadMode.MINUS_ONE: -1.0}
 
 
@@ -117,26 +158,19 @@ class BlendFunctions(InterpreterFunctions):
     @impl(blend.PiecewiseLinearOp)
     def run_piecewise_linear(self, _: Interpreter, op: blend.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
         x = args[0]
-        k, a0, b0, a1, b1 = (channels_first(p, op.axis.value.data, x.ndim) for p in args[1:])
         result = element(op.result)
         if not isinstance(result, FixedType):
-            x = real_values(x, op.input)
-            return (kernels.piecewise(x, k, a0, b0, a1, b1),)
-        exact = kernels.piecewise(x.astype(np.int64), k, a0, b0, a1, b1)
-        slope = element(op.slope0)
-        assert isinstance(slope, FixedType)
-        frac = element_format(element(op.input)).frac + slope.format.frac
-        return (settle(exact, frac, result, op.rounding.data),)
+            parameters = [channels_first(p, op.axis.value.data, x.ndim) for p in args[1:]]
+            return (kernels.piecewise(real_values(x, op.input), *parameters),)
+        return (settled_pieces(x, args[1:], op.axis.value.data, element_frac(op.offset0), result, op.rounding.data),)
 
     @impl(blend.AddOp)
     def run_add(self, _: Interpreter, op: blend.AddOp, args: PythonValues) -> PythonValues:
         result = element(op.result)
         if not isinstance(result, FixedType):
             return (args[0] + args[1],)
-        fracs = [element_format(element(v)).frac for v in op.operands]
-        common = max(fracs)
-        a, b = (v.astype(np.int64) << (common - f) for v, f in zip(args, fracs, strict=True))
-        return (settle(a + b, common, result, op.rounding.data),)
+        formats = element_format(element(op.lhs)), element_format(element(op.rhs))
+        return (settled_sum(args[0], args[1], formats, result, op.rounding.data),)
 
     @impl(blend.ClampOp)
     def run_clamp(self, _: Interpreter, op: blend.ClampOp, args: PythonValues) -> PythonValues:

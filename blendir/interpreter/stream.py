@@ -4,8 +4,6 @@ The meaning of the `stream` processes on numpy arrays: a stream is [N, positions
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from xdsl.dialects.builtin import i1
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
@@ -15,7 +13,15 @@ from blendir.dialects import stream
 from blendir.dialects.blend import FixedType, tensor_type
 from blendir.dialects.stream import stream_type
 from blendir.interpreter import kernels
-from blendir.interpreter.blend import bits_to_float, element, integer_dtype, magnitude, settle
+from blendir.interpreter.blend import (
+    bits_to_float,
+    element_frac,
+    integer_dtype,
+    magnitude,
+    settle,
+    settled_pieces,
+    settled_sum,
+)
 from blendir.interpreter.kernels import Array
 from blendir.packing import unpack_words
 
@@ -115,10 +121,12 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.PiecewiseLinearOp)
     def run_piecewise_linear(self, _: Interpreter, op: stream.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
-        x = args[0].astype(np.int64)
-        k, a0, b0, a1, b1 = (spread(p.astype(np.int64), op.input) for p in args[1:])
-        exact = kernels.piecewise(x, k, a0, b0, a1, b1)
-        return (settle(exact, element_frac(op.offset0), fixed_type(op.result), op.rounding.data),)
+        x, parameters = args[0], args[1:]
+        if len(parameters[0]) != x.shape[2]:
+            x = x.reshape(len(x), 1, -1)
+        result = fixed_type(op.result)
+        y = settled_pieces(x, parameters, 2, element_frac(op.offset0), result, op.rounding.data)
+        return (y.reshape(args[0].shape),)
 
     @impl(stream.ThresholdOp)
     def run_threshold(self, _: Interpreter, op: stream.ThresholdOp, args: PythonValues) -> PythonValues:
@@ -165,20 +173,9 @@ class StreamFunctions(InterpreterFunctions):
         return (np.concatenate(args, axis=2),)
 
 
-def element_frac(value: Any) -> int:
-    """
-    Fractional bits of a fixed-point constant.
-    """
-    kind = element(value)
-    assert isinstance(kind, FixedType)
-    return kind.format.frac
-
-
 def added(op: stream.AddOp | stream.ResidualOp, a: Array, b: Array) -> Array:
     """
-    The exact sum on the finer grid, rounded and saturated once.
+    The sum of two streams.
     """
-    fracs = [stream_type(v).format.frac for v in (op.lhs, op.rhs)]
-    common = max(fracs)
-    total = (a.astype(np.int64) << (common - fracs[0])) + (b.astype(np.int64) << (common - fracs[1]))
-    return settle(total, common, fixed_type(op.results[0]), op.rounding.data)
+    formats = stream_type(op.lhs).format, stream_type(op.rhs).format
+    return settled_sum(a, b, formats, fixed_type(op.results[0]), op.rounding.data)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 from xdsl.utils.arg_spec import ArgSpec
+from xdsl.utils.exceptions import PassFailedException
 
 from blendir.passes.fold_bn import FoldBNPass
 from blendir.passes.lower_to_stream import LowerToStreamPass
@@ -89,7 +89,7 @@ def run_pass(ctx: Context, module: ModuleOp, step: ModulePass) -> None:
         module.verify()
     except (PassFailedException, ValueError):
         raise
-    except (DiagnosticException, Exception) as error:
+    except Exception as error:
         handle, path = tempfile.mkstemp(prefix=f"blendir-{step.name}-", suffix=".mlir")
         with os.fdopen(handle, "w") as file:
             file.write(str(before) + "\n")
@@ -109,8 +109,8 @@ def lower(
     Brings a copy of a module to a stage, running what is missing.
 
     calibration: frames [N, ..] for the formats of `fixed`. Options are those of the passes, as `quantize_bits=8`.
-    Raises ValueError for an unknown stage or option, for a stage that lies behind, for calibration of an integer module,
-    and PassFailedException where a pass finds something it cannot do.
+    Raises ValueError for an unknown stage or option, for a stage that lies behind, for calibration of an integer
+    module, and PassFailedException where a pass finds something it cannot do.
     """
     if to not in STAGES[1:]:
         raise ValueError(f"unknown stage {to!r}; the stages are {', '.join(STAGES[1:])}")
@@ -118,7 +118,7 @@ def lower(
     current = stage_of(module)
     if current == "stream" and to != "stream":
         raise ValueError(f"the module is at [stream], which is past [{to}]")
-    if (calibration is not None and reached(module, "fixed")) or (calibration is not None and current == "stream"):
+    if calibration is not None and (current == "stream" or reached(module, "fixed")):
         raise ValueError(f"the module is at [{current}]: its formats are fixed, calibration comes too late")
     ctx = ctx or Context(allow_unregistered=True)
     result = module.clone()

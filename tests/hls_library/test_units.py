@@ -175,7 +175,8 @@ def raw(values: Any, width: int) -> list[int]:
 def literal(values: Any, width: int = 64) -> str:
     """A C++ initialiser of nested lists; payloads of more than 64 bits are cut into words."""
     if isinstance(values, list | tuple | np.ndarray):
-        return "{" + ", ".join(literal(v, width) for v in values) + "}"
+        items: list[Any] = np.asarray(values, dtype=object).tolist()
+        return "{" + ", ".join(literal(v, width) for v in items) + "}"
     value = int(values)
     if width > 64:
         words = ", ".join(f"{value >> s & (1 << 64) - 1}ULL" for s in range(0, width, 64))
@@ -200,10 +201,7 @@ def values(rng: random.Random, shape: Sequence[int], width: int, signed: bool = 
     """Random values of a format with its extremes over-represented."""
     low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
     count = math.prod(shape)
-    picks = [
-        rng.choice([low, high, 0]) if rng.random() < 0.1 else rng.randint(low, high)
-        for _ in range(count)
-    ]
+    picks = [rng.choice([low, high, 0]) if rng.random() < 0.1 else rng.randint(low, high) for _ in range(count)]
     return np.array(picks, dtype=np.int64).reshape(tuple(shape))
 
 
@@ -287,9 +285,7 @@ def window_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int
     return b.case("window")
 
 
-def border_tables(
-    b: Builder, rng: random.Random, kind: str, width: int
-) -> Callable[[int, int, int], int]:
+def border_tables(b: Builder, rng: random.Random, kind: str, width: int) -> Callable[[int, int, int], int]:
     """Adds the [PE][classes*NF] table and the class tables; gives (y, x, channel) -> entry."""
     cfg = b.cfg
     pe, nf = cfg["PE"], cfg["OUT"] // cfg["PE"]
@@ -307,9 +303,7 @@ def border_tables(
     return entry
 
 
-def binary_case(
-    index: int, rng: random.Random, cfg: dict[str, int], frames: int, split: bool
-) -> Case:
+def binary_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int, split: bool) -> Case:
     v, simd, pe, out = cfg["V"], cfg["SIMD"], cfg["PE"], cfg["OUT"]
     sf, nf, positions = -(-v // simd), out // pe, cfg["OH"] * cfg["OW"]
     cfg["ACC"] = v.bit_length() + 3
@@ -334,8 +328,7 @@ def binary_case(
     entry = border_tables(b, rng, "sint", limit)
     b.tables = [t.replace(f"sint<{limit}>", f"sint<{cfg['ACC']}>") for t in b.tables]
     expected = [
-        int(((2 * x[n] - 1) * (2 * weight[o] - 1)).sum())
-        + entry(n % positions // cfg["OW"], n % cfg["OW"], o)
+        int(((2 * x[n] - 1) * (2 * weight[o] - 1)).sum()) + entry(n % positions // cfg["OW"], n % cfg["OW"], o)
         for n in range(frames * positions)
         for o in range(out)
     ]
@@ -358,19 +351,14 @@ def fixed_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int)
     cfg["ACC"] = cfg["E"] + 1 + cfg["WB"] + v.bit_length()
     x = values(rng, (frames * positions, v), cfg["E"], bool(cfg["IS_SIGNED"]))
     weight = values(rng, (out, v), cfg["WB"])
-    tiles = [
-        [grouped(weight[n * pe + p], simd)[s] for n in range(nf) for s in range(sf)]
-        for p in range(pe)
-    ]
+    tiles = [[grouped(weight[n * pe + p], simd)[s] for n in range(nf) for s in range(sf)] for p in range(pe)]
     b = Builder(index, "fixed_mvu", cfg, frames)
     b.input([grouped(row, simd) for row in x], cfg["E"], simd)
     b.output([], cfg["EO"], pe)
     b.table(f"sint<{cfg['WB']}>", f"[{pe}][{nf * sf}][{simd}]", tiles)
     entry = border_tables(b, rng, "sint", cfg["BB"])
     expected = [
-        narrowed(
-            int((x[n] * weight[o]).sum()) + entry(n % positions // cfg["OW"], n % cfg["OW"], o), cfg
-        )
+        narrowed(int((x[n] * weight[o]).sum()) + entry(n % positions // cfg["OW"], n % cfg["OW"], o), cfg)
         for n in range(frames * positions)
         for o in range(out)
     ]
@@ -885,9 +873,7 @@ int main() {
 @pytest.mark.parametrize("build", ["native-O2", "ap-O2"])
 def test_unsupported_widths_do_not_compile(build: str, text: str, tmp_path: Path) -> None:
     source = tmp_path / "wide.cpp"
-    source.write_text(
-        f"#include <blendir/blendir.hpp>\nusing namespace blendir;\nint main() {{ {text} }}\n"
-    )
+    source.write_text(f"#include <blendir/blendir.hpp>\nusing namespace blendir;\nint main() {{ {text} }}\n")
     command = ["g++", *flags_of(build), "-fsyntax-only", str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0

@@ -1,0 +1,198 @@
+"""
+The arithmetic of formats, rounding, searches and borders against fractions and brute force.
+"""
+
+import itertools
+import math
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blendir.numerics import (
+    ExactAffine,
+    ExactBatchNorm,
+    Format,
+    Rounding,
+    border_classes,
+    first_double,
+    first_integer,
+    output_size,
+    outside_sums,
+    round_shift,
+    saturate,
+    signed_bits,
+)
+
+FORMATS = st.builds(Format, st.integers(2, 24), st.integers(-8, 40), st.booleans())
+DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def nearest(value: Fraction, rounding: Rounding) -> int:
+    if rounding is Rounding.HALF_UP:
+        return math.floor(value + Fraction(1, 2))
+    return round(value)
+
+
+@given(st.integers(-(1 << 40), 1 << 40), st.integers(-8, 20), st.sampled_from(Rounding))
+def test_round_shift(value: int, shift: int, rounding: Rounding) -> None:
+    expected = nearest(Fraction(value) / Fraction(2) ** shift, rounding)
+    assert round_shift(value, shift, rounding) == expected
+    assert round_shift(np.array([value]), shift, rounding).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "half_up", "half_even"), [(-6, -1, -2), (-2, 0, 0), (2, 1, 0), (6, 2, 2), (10, 3, 2), (3, 1, 1)]
+)
+def test_round_shift_ties(value: int, half_up: int, half_even: int) -> None:
+    assert round_shift(value, 2) == half_up
+    assert round_shift(value, 2, Rounding.HALF_EVEN) == half_even
+
+
+@given(st.integers(-(1 << 30), 1 << 30), st.integers(2, 24), st.booleans())
+def test_saturate(value: int, width: int, signed: bool) -> None:
+    grid = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if signed else (0, 2**width - 1)
+    expected = sorted((grid[0], value, grid[1]))[1]
+    assert saturate(value, width, signed) == expected
+    assert saturate(np.array([value]), width, signed).tolist() == [expected]
+
+
+@given(FORMATS, st.floats(-1e9, 1e9))
+def test_encode_rounds_once_to_even(fmt: Format, value: float) -> None:
+    exact = round(Fraction(value) * Fraction(2) ** fmt.frac)
+    expected = min(max(exact, fmt.low), fmt.high)
+    assert fmt.encode(np.array([value])).tolist() == [expected]
+    assert fmt.holds(np.array([value])) == (exact == expected)
+
+
+@given(FORMATS, st.data())
+def test_decode_is_the_inverse_of_encode(fmt: Format, data: st.DataObject) -> None:
+    integer = data.draw(st.integers(fmt.low, fmt.high))
+    values = fmt.decode(np.array([integer]))
+    assert values.tolist() == [integer * fmt.lsb]
+    assert fmt.encode(values).tolist() == [integer]
+
+
+@pytest.mark.parametrize("width", [53, 62, 64])
+def test_encode_wide_formats_saturate_in_integers(width: int) -> None:
+    fmt = Format(width, 0)
+    limit = 1 << 62
+    assert fmt.encode(np.array([1e300, -1e300])).tolist() == [min(fmt.high, limit), max(fmt.low, -limit)]
+    assert fmt.encode(np.array([3.0])).tolist() == [3]
+
+
+@given(st.floats(5e-324, 1e300), st.integers(2, 24))
+def test_covering_is_the_finest_format(magnitude: float, width: int) -> None:
+    fmt = Format.covering(magnitude, width)
+    assert fmt.width == width
+
+    def holds(frac: int) -> bool:
+        return round(Fraction(magnitude) * Fraction(2) ** frac) <= fmt.high
+
+    assert holds(fmt.frac)
+    assert fmt.frac >= width - 1 + 1022 or not holds(fmt.frac + 1)
+
+
+def test_covering_zero_and_guard() -> None:
+    assert Format.covering(0.0, 16) == Format(16, 15)
+    assert Format.covering(1.0, 16) == Format(16, 14)
+    assert Format.covering(1.0, 16, guard=1) == Format(16, 13)
+    assert Format.covering(np.nextafter(1.0, 0.0), 16) == Format(16, 14)
+
+
+@given(st.integers(-100, 100), st.integers(0, 200), st.integers(-120, 320))
+def test_first_integer(low: int, size: int, start: int) -> None:
+    found = first_integer(lambda v: v >= start, low, low + size)
+    assert found == min(max(start, low), low + size + 1)
+
+
+EDGES = [0.0, 5e-324, -5e-324, sys.float_info.min, sys.float_info.max, -sys.float_info.max, 1.0, -1.0]
+
+
+@given(st.one_of(DOUBLES, st.sampled_from(EDGES)), st.one_of(DOUBLES, st.just(math.inf), st.just(math.nan)))
+def test_first_double(start: float, guess: float) -> None:
+    found = first_double(lambda v: v >= start, guess)
+    assert found == (-math.inf if start == -sys.float_info.max else start)
+
+
+@given(DOUBLES, DOUBLES)
+def test_first_double_of_a_strict_predicate(start: float, guess: float) -> None:
+    assert first_double(lambda v: v > start, guess) == np.nextafter(start, math.inf)
+
+
+@given(DOUBLES)
+def test_first_double_of_constants(guess: float) -> None:
+    assert first_double(lambda v: True, guess) == -math.inf
+    assert first_double(lambda v: False, guess) == math.inf
+
+
+@given(st.integers(-(1 << 40), 1 << 40), st.integers(0, 1 << 40))
+def test_signed_bits(low: int, size: int) -> None:
+    high = low + size
+    width = signed_bits(low, high)
+
+    def holds(bits: int) -> bool:
+        return -(1 << (bits - 1)) <= low and high <= (1 << (bits - 1)) - 1
+
+    assert holds(width)
+    assert width == 1 or not holds(width - 1)
+
+
+GEOMETRY = (
+    st.integers(1, 5)
+    .flatmap(
+        lambda kernel: st.tuples(st.integers(1, 9), st.just(kernel), st.integers(1, 3), st.integers(0, kernel - 1))
+    )
+    .filter(lambda g: g[0] + 2 * g[3] >= g[1])
+)
+
+
+@given(GEOMETRY)
+def test_border_classes(geometry: tuple[int, int, int, int]) -> None:
+    size, kernel, stride, padding = geometry
+    classes, taps = border_classes(*geometry)
+    assert len(classes) == output_size(*geometry) == len(range(0, size + 2 * padding - kernel + 1, stride))
+    assert len(set(taps)) == len(taps) == len(set(classes))
+    for position, index in enumerate(classes):
+        inside = [t for t in range(kernel) if 0 <= position * stride - padding + t < size]
+        assert list(taps[index]) == inside
+
+
+def test_border_classes_of_three_taps() -> None:
+    assert len(border_classes(8, 3, 1, 1)[1]) == 3
+    assert len(border_classes(8, 3, 2, 1)[1]) == 2
+    assert len(border_classes(7, 3, 2, 1)[1]) == 3
+    assert border_classes(8, 1, 1, 0) == ([0] * 8, [(0,)])
+
+
+@given(GEOMETRY, GEOMETRY, st.integers(0, 99))
+def test_outside_sums(rows: tuple[int, int, int, int], columns: tuple[int, int, int, int], seed: int) -> None:
+    weights = np.random.default_rng(seed).integers(-3, 4, (2, 3, rows[1], columns[1]))
+    (down, row_taps), (right, column_taps) = border_classes(*rows), border_classes(*columns)
+    sums = outside_sums(weights, row_taps, column_taps)
+    for (y, row), (x, column) in itertools.product(enumerate(down), enumerate(right)):
+        total = np.zeros(2, np.int64)
+        for i, j in itertools.product(range(rows[1]), range(columns[1])):
+            at = (y * rows[2] - rows[3] + i, x * columns[2] - columns[3] + j)
+            if not (0 <= at[0] < rows[0] and 0 <= at[1] < columns[0]):
+                total += weights[:, :, i, j].sum(axis=1)
+        assert sums[:, row, column].tolist() == total.tolist()
+
+
+FRACTIONS = st.fractions(-4, 4, max_denominator=12)
+
+
+@given(FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS, st.fractions("1/5", 4, max_denominator=8))
+def test_exact_batch_norm(
+    gamma: Fraction, beta: Fraction, mean: Fraction, value: Fraction, level: Fraction, root: Fraction
+) -> None:
+    norm = ExactBatchNorm(gamma, beta, mean, root * root)
+    assert norm.at_least(value, level) == (gamma * (value - mean) / root + beta >= level)
+    assert norm.at_least(value, gamma * (value - mean) / root + beta)  # a tie holds
+
+
+def test_exact_affine() -> None:
+    assert ExactAffine(Fraction(1, 3), Fraction(3), Fraction(1))(Fraction(1)) == 3
