@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType, f64, i1
+from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f64, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
-from xdsl.universe import Universe
 
 from blendir.dialects import blend
 from blendir.numerics import PadMode
@@ -164,15 +163,22 @@ def names(module: ModuleOp) -> list[str]:
     return [op.name.split(".")[1] for op in module.walk() if op.name not in skipped]
 
 
+def parsed(text: str) -> ModuleOp:
+    """
+    A verified module from text.
+    """
+    ctx = Context()
+    ctx.load_dialect(Builtin)
+    ctx.load_dialect(func.Func)
+    for name, factory in BLENDIR_UNIVERSE.all_dialects.items():
+        ctx.register_dialect(name, factory)
+    module = Parser(ctx, text).parse_module()
+    module.verify()
+    return module
+
+
 def reparsed(module: ModuleOp) -> ModuleOp:
     """
     A module through its text.
     """
-    ctx = Context()
-    for universe in (Universe.get_multiverse(), BLENDIR_UNIVERSE):
-        for name, factory in universe.all_dialects.items():
-            if name in ("builtin", "func", "blend", "stream") and name not in ctx.registered_dialect_names:
-                ctx.register_dialect(name, factory)
-    result = Parser(ctx, str(module)).parse_module()
-    result.verify()
-    return result
+    return parsed(str(module))

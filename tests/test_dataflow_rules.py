@@ -74,9 +74,7 @@ def test_clean_top() -> None:
 def test_broken_top(old: str, new: str, line: int, message: str) -> None:
     assert old in TOP
     problems = check_dataflow(TOP.replace(old, new), "src/top.cpp")
-    assert [text for text in problems if text.startswith(f"src/top.cpp:{line}: ") and message in text], (
-        problems
-    )
+    assert [text for text in problems if text.startswith(f"src/top.cpp:{line}: ") and message in text], problems
 
 
 def test_read_before_write() -> None:
@@ -168,9 +166,7 @@ def test_broken_library(old: str, new: str, line: int, message: str) -> None:
     else:
         text = LIBRARY.replace(old, new, 1)
     problems = check_library(text, "blendir/window.hpp")
-    assert [
-        item for item in problems if item.startswith(f"blendir/window.hpp:{line}: ") and message in item
-    ], problems
+    assert [item for item in problems if item.startswith(f"blendir/window.hpp:{line}: ") and message in item], problems
 
 
 def test_a_loop_is_reported_once() -> None:
@@ -213,9 +209,7 @@ def test_simulation_branches_are_not_checked(condition: str, seen: bool) -> None
 
 def test_scan_keeps_lines() -> None:
     source = scan('int a; /* {\n{ */ // {\nchar b = \'{\', *c = "{ \\" {";\n#define D {\nvoid f() {\n}\n')
-    assert [(block.kind, block.name, source.line(block.start)) for block in source.blocks] == [
-        ("function", "f", 5)
-    ]
+    assert [(block.kind, block.name, source.line(block.start)) for block in source.blocks] == [("function", "f", 5)]
 
 
 @pytest.mark.parametrize("text", ["void f() {", "}\n"])

@@ -311,9 +311,7 @@ def test_shapes(name: str):
         nn.Identity(),
         nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(4, 5, 3, padding=1)),
         nn.Sequential(nn.ConstantPad2d((1, 1, 2, 2), 0.5), nn.Conv2d(4, 5, 5)),
-        nn.Sequential(
-            nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5), nn.PReLU(5), nn.Linear(5, 2, bias=False)
-        ),
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5), nn.PReLU(5), nn.Linear(5, 2, bias=False)),
     ],
     ids=str,
 )
@@ -424,9 +422,7 @@ def test_pixel_arithmetic_wraps_and_is_refused():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_precision_of_the_model_does_not_matter(dtype: torch.dtype):
-    model = randomized(
-        nn.Sequential(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5), Lambda(lambda x: x.float() * 0.1))
-    )
+    model = randomized(nn.Sequential(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5), Lambda(lambda x: x.float() * 0.1)))
     check(model.to(dtype), image())
 
 
@@ -461,9 +457,7 @@ def test_parameters_must_be_finite():
 
 
 def test_all_unsupported_operations_are_listed_at_once():
-    model = nn.Sequential(
-        nn.Conv2d(4, 4, 3, groups=2), nn.GELU(), Lambda(lambda x: x.exp() * x), nn.Softmax(1)
-    )
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=2), nn.GELU(), Lambda(lambda x: x.exp() * x), nn.Softmax(1))
     error = refused(model, image())
     assert error.operations == (
         ("0", "aten.conv2d.default with groups = 2"),
@@ -472,9 +466,7 @@ def test_all_unsupported_operations_are_listed_at_once():
         ("2.mul", "aten.mul.Tensor of two values"),
         ("3", "aten.softmax.int"),
     )
-    assert str(error).startswith(
-        "5 operations of the model cannot be translated:\n  0: aten.conv2d.default with"
-    )
+    assert str(error).startswith("5 operations of the model cannot be translated:\n  0: aten.conv2d.default with")
     assert "BatchNorm2d" in str(error)
     assert "aten.conv2d, " in str(error)
 

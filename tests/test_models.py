@@ -49,9 +49,7 @@ def test_zoo_entries_run_on_their_example(name: str):
 
 
 def test_zoo_names_what_it_has():
-    with pytest.raises(
-        ValueError, match=r"no network named 'x' in the zoo; there are: blendnet20, blendnet8"
-    ):
+    with pytest.raises(ValueError, match=r"no network named 'x' in the zoo; there are: blendnet20, blendnet8"):
         load("x")
 
 

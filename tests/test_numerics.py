@@ -120,7 +120,7 @@ def test_first_double(start: float, guess: float) -> None:
 
 @given(DOUBLES, DOUBLES)
 def test_first_double_of_a_strict_predicate(start: float, guess: float) -> None:
-    assert first_double(lambda v: v > start, guess) == np.nextafter(start, math.inf)
+    assert first_double(lambda v: v > start, guess) == math.nextafter(start, math.inf)
 
 
 @given(DOUBLES)

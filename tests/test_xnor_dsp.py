@@ -106,9 +106,7 @@ def prove(folder: Path, lanes: int) -> subprocess.CompletedProcess[str]:
     """
     goals = ["dut.accepted flags.flight[0]"]
     for lane in range(lanes):
-        goals += [
-            f"dut.lanes[{lane}].dsp.{own} ref{lane}.{its}" for own, its in (("ab_2", "a_1"), ("c_1", "w_1"))
-        ]
+        goals += [f"dut.lanes[{lane}].dsp.{own} ref{lane}.{its}" for own, its in (("ab_2", "a_1"), ("c_1", "w_1"))]
     return compare(folder, lanes, goals, "-tempinduct")
 
 
@@ -132,9 +130,7 @@ def test_ports_and_parameters_exist(tmp_path: Path, lanes: int) -> None:
 @pytest.mark.parametrize("edit", [replacing(".CEA2(", ".CEA9("), replacing(".AREG(", ".AREGS(")])
 def test_unknown_port_or_parameter_is_found(tmp_path: Path, edit: Callable[[str], str]) -> None:
     write_files(tmp_path, 1, edit)
-    assert (
-        yosys(tmp_path, f"{CELLS}; read_verilog xnor48x1.v; hierarchy -check -top xnor48x1").returncode != 0
-    )
+    assert yosys(tmp_path, f"{CELLS}; read_verilog xnor48x1.v; hierarchy -check -top xnor48x1").returncode != 0
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
@@ -172,9 +168,7 @@ def test_a_wrong_module_is_found(tmp_path: Path, edit: Callable[[str], str]) -> 
     assert "model found for base case: FAIL!" in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("alumode", "proven"), [("0100", False), ("0101", True), ("0110", True), ("0111", False)]
-)
+@pytest.mark.parametrize(("alumode", "proven"), [("0100", False), ("0101", True), ("0110", True), ("0111", False)])
 def test_only_two_alu_modes_are_xnor(tmp_path: Path, alumode: str, proven: bool) -> None:
     write_files(tmp_path, 1, replacing("4'b0101", f"4'b{alumode}"))
     assert (prove(tmp_path, 1).returncode == 0) == proven

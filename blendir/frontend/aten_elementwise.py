@@ -60,9 +60,7 @@ def total(e: Emitter, x: Operand, y: Operand, factor: float) -> SSAValue:
     if isinstance(x, SSAValue) and isinstance(y, SSAValue):
         x, y = e.real(x), e.real(y)
         if shape_of(x) != shape_of(y):
-            raise UntranslatableError(
-                f"{e.site.target} of shapes {list(shape_of(x))} and {list(shape_of(y))}"
-            )
+            raise UntranslatableError(f"{e.site.target} of shapes {list(shape_of(x))} and {list(shape_of(y))}")
         return e.emit(AddOp(x, e.affine(y, scale=factor, word="term")))
     if isinstance(x, SSAValue):
         x = e.real(x)
@@ -218,9 +216,7 @@ def batch_norm(
     gamma = np.ones(channels) if weight is None else weight
     beta = np.zeros(channels) if bias is None else bias
     names = ("gamma", "beta", "mean", "variance")
-    parameters = [
-        e.constant(known(e, v), n) for v, n in zip((gamma, beta, mean, variance), names, strict=True)
-    ]
+    parameters = [e.constant(known(e, v), n) for v, n in zip((gamma, beta, mean, variance), names, strict=True)]
     gamma, beta, mean, variance = parameters
     return e.emit(BatchNormOp(x, gamma, beta, mean, variance, eps)), None, None
 
@@ -306,9 +302,7 @@ def cast_to(e: Emitter, x: SSAValue, *_: object, **__: object) -> Result:
     Casts between floats change nothing; bits become 0 and 1, pixels their value.
     """
     source, target = e.site.source_dtype, e.site.dtype
-    if source == target or (
-        source.startswith(("float", "bfloat")) and target.startswith(("float", "bfloat"))
-    ):
+    if source == target or (source.startswith(("float", "bfloat")) and target.startswith(("float", "bfloat"))):
         return x
     if target in ("int32", "int64") and source in ("bool", "uint8", "int32", "int64"):
         return e.real(x)

@@ -17,10 +17,7 @@ from blendir.frontend.table import Result, translates
 
 @translates(
     "copy",
-    *(
-        f"{name}.default"
-        for name in ("detach", "alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy")
-    ),
+    *(f"{name}.default" for name in ("detach", "alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy")),
     moves=True,
 )
 def same(e: Emitter, x: SSAValue, *_: object, **__: object) -> Result:
@@ -58,15 +55,12 @@ def reshaped(e: Emitter, x: SSAValue, shape: Sequence[int], word: str = "") -> S
         return x
     if shape_of(x)[:1] != (1,) or tuple(shape)[:1] != (1,) or len(shape) < 2:
         raise UntranslatableError(
-            f"{e.site.target} from {list(shape_of(x))}"
-            f" to {list(shape)} moves the batch, the leading dimension"
+            f"{e.site.target} from {list(shape_of(x))} to {list(shape)} moves the batch, the leading dimension"
         )
     return e.emit(ReshapeOp(x, shape), word)
 
 
-@translates(
-    "reshape", "view.default", "_unsafe_view.default", "reshape.default", "flatten.using_ints", moves=True
-)
+@translates("reshape", "view.default", "_unsafe_view.default", "reshape.default", "flatten.using_ints", moves=True)
 def view(e: Emitter, x: SSAValue, *_: object) -> Result:
     """
     The shape is the one that was traced.

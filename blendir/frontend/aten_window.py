@@ -35,9 +35,7 @@ def require_planes(e: Emitter, x: SSAValue) -> None:
     Windows are taken from [N, C, H, W].
     """
     if len(shape_of(x)) != 4:
-        raise UntranslatableError(
-            f"{e.site.target} of a tensor of shape {list(shape_of(x))}, not [N, C, H, W]"
-        )
+        raise UntranslatableError(f"{e.site.target} of a tensor of shape {list(shape_of(x))}, not [N, C, H, W]")
 
 
 @translates("conv", "conv2d.default", "conv2d.padding", borders=True)
@@ -99,9 +97,7 @@ def same_padding(e: Emitter, weights: Array, padding: str) -> tuple[int, int]:
         return 0, 0
     height, width = weights.shape[2:]
     if height % 2 == 0 or width % 2 == 0:
-        raise UntranslatableError(
-            f"{e.site.target} with padding 'same' and an even kernel, which pads one side more"
-        )
+        raise UntranslatableError(f"{e.site.target} with padding 'same' and an even kernel, which pads one side more")
     return height // 2, width // 2
 
 
@@ -111,9 +107,7 @@ def joined_padding(e: Emitter, x: Padded, pads: tuple[int, int]) -> tuple[tuple[
     """
     left, right, top, bottom = x.border
     if left != right or top != bottom:
-        raise UntranslatableError(
-            f"{e.site.target} after a border of {list(x.border)}, which is not symmetric"
-        )
+        raise UntranslatableError(f"{e.site.target} after a border of {list(x.border)}, which is not symmetric")
     if x.fill == 0:
         return (top + pads[0], left + pads[1]), None
     if any(pads):
@@ -143,9 +137,7 @@ def matmul(e: Emitter, x: SSAValue, weight: Operand) -> Result:
 
 
 @translates("linear", "addmm.default")
-def addmm(
-    e: Emitter, bias: Operand, x: SSAValue, weight: Operand, beta: float = 1, alpha: float = 1
-) -> Result:
+def addmm(e: Emitter, bias: Operand, x: SSAValue, weight: Operand, beta: float = 1, alpha: float = 1) -> Result:
     """
     `beta * bias + alpha * x @ weight`.
     """
@@ -195,9 +187,7 @@ def adaptive_avg_pool2d(e: Emitter, x: SSAValue, output_size: Sizes) -> Result:
     require_planes(e, x)
     source, target = shape_of(x)[2:], e.site.shape[2:]
     if any(s % t for s, t in zip(source, target, strict=True)):
-        raise UntranslatableError(
-            f"{e.site.target} from {list(source)} to {list(target)}, which does not divide"
-        )
+        raise UntranslatableError(f"{e.site.target} from {list(source)} to {list(target)}, which does not divide")
     kernel = (source[0] // target[0], source[1] // target[1])
     return e.emit(AvgPool2dOp(e.real(x), kernel, kernel, (0, 0), kernel[0] * kernel[1]))
 
@@ -234,9 +224,7 @@ def max_pool2d_with_indices(e: Emitter, x: SSAValue, *geometry: Any, **modes: An
 
 
 @translates("mean", "mean.dim")
-def mean(
-    e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None
-) -> Result:
+def mean(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None) -> Result:
     """
     The mean over the last dimensions.
     """
@@ -244,9 +232,7 @@ def mean(
 
 
 @translates("sum", "sum.dim_IntList")
-def total(
-    e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None
-) -> Result:
+def total(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None) -> Result:
     """
     The sum over the last dimensions.
     """

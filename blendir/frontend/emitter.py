@@ -95,9 +95,9 @@ class Names:
 
 def value_name(layer: str) -> str:
     """
-    The name of a value in the printed IR.
+    The name of a value in the printed IR: without numbers at its end, which the printer counts there itself.
     """
-    name = re.sub(r"\W", "_", layer)
+    name = re.sub(r"(_\d+)+$", "", re.sub(r"\W", "_", layer))
     return f"layer{name}" if name[:1].isdigit() else name
 
 
@@ -210,9 +210,7 @@ class Emitter:
         `(x - center) * scale + offset`: of bits a choice of two values; nothing where no float changes.
         """
         if (known := self.levels.get(x)) is not None:
-            return self.select(
-                known.bits, *((v - center) * scale + offset for v in (known.high, known.low)), word=word
-            )
+            return self.select(known.bits, *((v - center) * scale + offset for v in (known.high, known.low)), word=word)
         x = self.pixels.get(x, x)
         axis, (c, s, o) = per_channel(shape_of(x), center, scale, offset)
         if is_real(x) and not c.any() and not o.any() and bool((s == 1).all()):
@@ -232,9 +230,7 @@ class Emitter:
         else:
             value = self.emit(BitsToValueOp(bits), "value")
             scale, offset = (up - down) / 2, (up + down) / 2
-            parameters = (
-                self.constant(a, w) for a, w in ((0 * up, "center"), (scale, "scale"), (offset, "offset"))
-            )
+            parameters = (self.constant(a, w) for a, w in ((0 * up, "center"), (scale, "scale"), (offset, "offset")))
             result = self.emit(AffineOp(value, *parameters, axis=axis), word)
         self.levels[result] = Levels(bits, high, low)
         return result

@@ -43,6 +43,4 @@ def indented(text: str) -> str:
     """
     Wraps a list of names.
     """
-    return fill(
-        text, 110, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
+    return fill(text, 110, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -141,9 +141,7 @@ class Importer:
         if isinstance(known, Padded):
             site, layer = self.emitter.site, self.emitter.own_layer
             self.enter(node, TABLE.get(str(node.target)))
-            known = self.known[node] = self.unsupported(
-                node, f"{node.target} that is not followed by a convolution"
-            )
+            known = self.known[node] = self.unsupported(node, f"{node.target} that is not followed by a convolution")
             self.emitter.site, self.emitter.own_layer = site, layer
         if isinstance(known, torch.Tensor):
             return known.numpy()
@@ -161,8 +159,7 @@ class Importer:
         if isinstance(kinds, torch.Tensor):
             return self.emitter.unsupported(why, inputs, ir_type(kinds))
         return tuple(
-            self.emitter.unsupported(why, inputs, ir_type(k)) if isinstance(k, torch.Tensor) else None
-            for k in kinds
+            self.emitter.unsupported(why, inputs, ir_type(k)) if isinstance(k, torch.Tensor) else None for k in kinds
         )
 
 

@@ -96,11 +96,7 @@ class StraightThrough:
             return
         tags = getattr(node.target, "tags", ())
         unique = node.op != "call_function" or torch.Tag.nondeterministic_seeded in tags
-        key = (
-            node.name
-            if unique
-            else (str(node.target), self.key(node.args), self.key(tuple(node.kwargs.items())))
-        )
+        key = node.name if unique else (str(node.target), self.key(node.args), self.key(tuple(node.kwargs.items())))
         self.numbers[node] = self.known.setdefault(key, len(self.known))
 
     def key(self, argument: Any) -> Any:
@@ -162,9 +158,7 @@ class StraightThrough:
         Whether a sum looks like a straight-through estimator of one of its parts.
         """
         cancelled: Iterable[Any] = whole.seen - whole.terms.keys()
-        return (
-            whole.detached or str(part.target) in DECISIONS or any(term in self.decided for term in cancelled)
-        )
+        return whole.detached or str(part.target) in DECISIONS or any(term in self.decided for term in cancelled)
 
 
 def alpha(node: Node) -> float:

@@ -60,8 +60,7 @@ def trace(model: nn.Module, example: NDArray[Any] | Tensor) -> Traced:
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         kind = str(frame.dtype).removeprefix("torch.")
         raise ValueError(
-            f"PyTorch cannot trace the model on an example of shape {list(frame.shape)}, {kind}: "
-            f"{reason.strip()}"
+            f"PyTorch cannot trace the model on an example of shape {list(frame.shape)}, {kind}: {reason.strip()}"
         ) from error
     return analyse(program, frame.dtype == torch.uint8)
 
@@ -78,13 +77,9 @@ def first_frame(example: NDArray[Any] | Tensor, float_dtype: torch.dtype | None)
     """
     `example[:1]` as pixels or in the model's precision.
     """
-    tensor = (
-        torch.from_numpy(np.array(example)) if isinstance(example, np.ndarray) else example.detach().cpu()
-    )
+    tensor = torch.from_numpy(np.array(example)) if isinstance(example, np.ndarray) else example.detach().cpu()
     if tensor.ndim < 2 or len(tensor) == 0:
-        raise ValueError(
-            f"the example has shape {list(tensor.shape)}, but should be a batch of at least one frame"
-        )
+        raise ValueError(f"the example has shape {list(tensor.shape)}, but should be a batch of at least one frame")
     if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
         raise ValueError(f"the example has type {tensor.dtype}, but should be floats or uint8")
     frame = tensor[:1].clone()
@@ -128,9 +123,7 @@ def require_one(what: str, names: list[str]) -> None:
     Refuses models with more or fewer than one input or output, by their names in the traced graph.
     """
     if len(names) != 1:
-        raise ValueError(
-            f"the model has {len(names)} {what} ({', '.join(names) or 'none'}), only one is supported"
-        )
+        raise ValueError(f"the model has {len(names)} {what} ({', '.join(names) or 'none'}), only one is supported")
 
 
 def wide(name: str, tensor: Tensor) -> Tensor:

@@ -58,9 +58,7 @@ class BinaryConv2d(nn.Conv2d):
     Input (N, in, H, W), output (N, out, H', W'), latent weights W of shape (out, in, k, k); no bias.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int, alpha: bool = True
-    ):
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int, alpha: bool = True):
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
         self.alpha = alpha
 

@@ -125,9 +125,7 @@ class BlendNet(nn.Module):
         self.config = config
         first, last = config.widths[0], config.widths[-1]
         self.normalize = Normalize(config.mean, config.scale)
-        self.stem = nn.Sequential(
-            nn.Conv2d(config.image[0], first, 3, padding=1, bias=False), nn.BatchNorm2d(first)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(config.image[0], first, 3, padding=1, bias=False), nn.BatchNorm2d(first))
         if config.stem_act:
             self.stem.append(nn.PReLU(1 if config.shared_slope else first))
         widths = [width for width in config.widths for _ in range(config.modules_per_stage)]

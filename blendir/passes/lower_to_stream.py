@@ -78,10 +78,10 @@ class Lowering:
                 self.sink(op)
             elif not isinstance(op, ConstantOp):
                 assert isinstance(op, blend.BlendOp)
-                placed = self.lower(op)
-                placed.value.name_hint = op.results[0].name_hint
-                self.placed[op.results[0]] = placed
-                self.note_order(placed, isinstance(element(op.results[0]), WordType))
+                placed = self.placed[op.results[0]] = self.lower(op)
+                if not isinstance(op, blend.ReshapeOp | blend.TransposeOp):
+                    placed.value.name_hint = op.results[0].name_hint
+                    self.note_order(placed, isinstance(element(op.results[0]), WordType))
         kept = [op for op in self.made if not isinstance(op, ConstantOp)]
         needed = {v.owner for op in kept for v in op.operands}
         for op in old:
@@ -94,7 +94,7 @@ class Lowering:
 
     def note_order(self, placed: Placed, words: bool) -> None:
         """
-        Records on a process where the elements of its tensor lie, unless in raster order.
+        Records on the process that makes a tensor where its elements lie, unless in raster order.
         """
         kind, process = stream.stream_type(placed.value), placed.value.owner
         order = (np.moveaxis(placed.order, -1, 1) if words else placed.order).reshape(-1)
@@ -204,6 +204,11 @@ class Lowering:
         """
         if not any(op.pads) and (op.window == (1, 1) == op.stride or op.window == tuple(shape[1:])):
             return placed.value
+        if any(2 * p > k - 1 for p, k in zip(op.pads, op.window, strict=True)):
+            raise PassFailedException(
+                f"{op.layer_name}: padding {max(op.pads)} of a kernel of {min(op.window)} cannot be streamed; "
+                "pad by less than half of the kernel"
+            )
         layer = f"{op.layer_name}.window"
         return self.emit(stream.WindowOp(placed.value, op.window, op.stride, op.pads, pad, layer=layer))
 

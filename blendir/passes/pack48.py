@@ -32,7 +32,7 @@ from blendir.dialects.blend import (
     word,
 )
 from blendir.dialects.blend.base import i64_array
-from blendir.interpreter import main_function
+from blendir.interpreter import main_function, output_type
 from blendir.packing import WORD_BITS, pack_words, place_lanes, word_count
 
 Lanes = NDArray[np.int64]
@@ -51,6 +51,8 @@ class Packer:
         Packs the function in place.
         """
         block = main_function(module).body.block
+        if output_type(module).element_type == i1:
+            raise PassFailedException("the output is bits; a network should return numbers")
         for op in list(block.ops):
             if not isinstance(op, BlendOp) or isinstance(op, ConstantOp):
                 continue

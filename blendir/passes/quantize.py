@@ -322,7 +322,7 @@ class Quantizer:
                 value = made[-1].results[0]
             operands.append(value)
         kind = TensorType(result, tensor_type(op.result).get_shape())
-        return [*made, AddOp(*operands, op.layer, kind, self.formats.rounding)]
+        return [*made, AddOp(operands[0], operands[1], op.layer, kind, self.formats.rounding)]
 
     def avg_pool(self, op: AvgPool2dOp) -> list[Operation]:
         """

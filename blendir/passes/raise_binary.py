@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, f64, i1
+from xdsl.dialects.builtin import ModuleOp, i1
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -20,7 +20,6 @@ from xdsl.pattern_rewriter import (
 )
 
 from blendir.dialects.blend import (
-    AffineOp,
     BinaryConv2dOp,
     BinaryLinearOp,
     BitsToValueOp,
@@ -37,6 +36,7 @@ from blendir.dialects.blend import (
     is_real,
     tensor_type,
 )
+from blendir.dialects.blend.canonicalization import DropIdentityAffine
 from blendir.numerics import PadMode
 from blendir.passes.folding import Affine, Reals
 from blendir.passes.rewriting import affine_ops, layer_of
@@ -177,20 +177,6 @@ class ConcatBits(RewritePattern):
         rewriter.replace(op, [joined, BitsToValueOp(joined.result, f"{layer}.value")])
 
 
-class DropIdentity(RewritePattern):
-    """
-    `affine(x) == x` where every center and offset is 0 and every scale 1.
-    """
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
-        if tensor_type(op.input).element_type != f64:
-            return
-        parameters = (constant_value(v) for v in (op.center, op.scale, op.offset))
-        if Affine(*parameters).is_identity:
-            rewriter.replace(op, [], [op.input])
-
-
 RAISE_PATTERNS: tuple[type[RewritePattern], ...] = (
     RaiseConv,
     RaiseLinear,
@@ -198,7 +184,7 @@ RAISE_PATTERNS: tuple[type[RewritePattern], ...] = (
     ThresholdOfBits,
     MoveBits,
     ConcatBits,
-    DropIdentity,
+    DropIdentityAffine,
 )
 
 

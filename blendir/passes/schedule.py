@@ -95,6 +95,21 @@ def work(op: stream.MvuOp, lanes: int) -> int:
     return result.positions * result.length.data * -(-op.vector // lanes)
 
 
+def unschedule(module: ModuleOp) -> None:
+    """
+    Back to one element per beat, without width converters, as `lower-to-stream` leaves a module.
+    """
+    for op in processes(module):
+        if isinstance(op, stream.WindowOp) and op.geometry == ((1, 1), (1, 1), (0, 0)):
+            op.result.replace_all_uses_with(op.input)
+            op.detach()
+            op.erase()
+            continue
+        for value in op.results:
+            if isinstance(value.type, StreamType):
+                value._type = value.type.grouped(1)  # pyright: ignore[reportPrivateUsage]
+
+
 class Scheduler:
     """
     Gives every stream its group, in order, and changes groups where neighbours differ.
@@ -241,8 +256,8 @@ class SchedulePass(ModulePass):
     xnor: Literal["lut", "dsp", "auto"] = "lut"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        found = processes(op)
-        budget = default_budget(found)
+        unschedule(op)
+        budget = default_budget(processes(op))
         if self.fps is not None:
             if self.fps <= 0 or self.clock_mhz <= 0:
                 raise PassFailedException(f"fps {self.fps} and clock {self.clock_mhz} MHz should be positive")

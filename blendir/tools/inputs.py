@@ -57,6 +57,8 @@ def parse_module(text: str, name: str) -> ModuleOp:
     """
     A verified module with a function @main from its text; `name` is for errors.
     """
+    if not text.strip():
+        raise ValueError(f"{name}: there is no module in it")
     context = Context()
     context.load_dialect(Builtin)
     context.load_dialect(Func)
@@ -89,9 +91,10 @@ def read_array(path: Path) -> Array:
         raise ValueError(f"{path}: {reason}") from None
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}: an .npz archive, but one .npy array is needed")
-    if array.ndim < 2 or not array.size:
-        raise ValueError(f"{path}: has shape {list(array.shape)}, but should be a batch of at least one frame")
-    return cast(Array, array)
+    frames = cast(Array, array)
+    if frames.ndim < 2 or not frames.size:
+        raise ValueError(f"{path}: has shape {list(frames.shape)}, but should be a batch of at least one frame")
+    return frames
 
 
 def read_frames(path: Path, module: ModuleOp) -> Array:
@@ -178,35 +181,40 @@ def call_factory(spec: str) -> Model:
     """
     What `package.module:factory` returns: an nn.Module, or (nn.Module, example).
     """
-    made: Any = made_by(spec)
-    example: Any = None
-    if isinstance(made, tuple) and len(cast(Sequence[Any], made)) == 2:
-        made, example = cast(tuple[Any, Any], made)
-
     from torch import Tensor, nn
 
-    if not isinstance(made, nn.Module):
-        kind = type(made).__name__
+    named = imported_object(spec)
+    made: Any = (named, None) if isinstance(named, nn.Module) else result_of(named, spec)
+    pair: tuple[Any, Any] = made if made.__class__ is tuple and len(made) == 2 else (made, None)
+    network, example = pair
+    if not isinstance(network, nn.Module):
+        kind = type(network).__name__
         raise ValueError(f"{spec} should return an nn.Module or (nn.Module, example), got {kind}")
     if isinstance(example, Tensor):
         example = example.detach().cpu().numpy()
     if example is not None and not isinstance(example, np.ndarray):
         raise ValueError(f"{spec}: the example should be a tensor or an array, got {type(example).__name__}")
-    return Model(made, f"those that {spec} makes", cast("Array | None", example))
+    return Model(network, f"those that {spec} makes", cast("Array | None", example))
 
 
-def made_by(spec: str) -> object:
+def imported_object(spec: str) -> Any:
     """
-    Calls a factory; the current directory can be imported from.
+    What `package.module:name` names; the current directory can be imported from.
     """
     place, _, name = spec.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        factory: Any = getattr(importlib.import_module(place), name)
+        return getattr(importlib.import_module(place), name)
     except Exception as error:
         raise ValueError(f"cannot import {spec}: {type(error).__name__}: {error}") from error
+
+
+def result_of(factory: Any, spec: str) -> Any:
+    """
+    What a user's function returns; its failure is the user's.
+    """
     try:
         return factory()
     except Exception as error:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 
+from blendir.backends.hls.csim import CsimError
 from blendir.passes.pipeline import InternalError
 
 WRONG, BAD_USE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
@@ -33,6 +34,15 @@ class FoundWrong(Exception):
     """
     A check came out wrong; the text says at which place.
     """
+
+
+class Stopped(Exception):
+    """
+    Ctrl-C or a reader that has gone, kept from click, which would handle them in its own way.
+    """
+
+    def __init__(self, cause: BaseException):
+        self.cause = cause
 
 
 def say(text: str) -> None:
@@ -60,6 +70,8 @@ def describe(error: BaseException) -> str:
             return "there is not enough memory for this"
         case DiagnosticException():
             return marked_operation(error) + one_line(str(error))
+        case click.UsageError() if error.ctx is not None:
+            return f"{one_line(error.format_message()).rstrip('.')}; see {error.ctx.command_path} --help"
         case click.ClickException():
             return one_line(error.format_message())
         case ValueError() if hasattr(error, "operations"):
@@ -87,7 +99,7 @@ def marked_operation(error: DiagnosticException) -> str:
 
 
 @contextmanager
-def warnings_in_one_line() -> Iterator[None]:
+def warnings_in_one_line() -> Generator[None]:
     """
     Shows each warning that concerns the user once, as one line on stderr.
     """
@@ -115,12 +127,9 @@ def outcome(work: Callable[[], object]) -> tuple[int, str]:
         code = work()
         sys.stdout.flush()
         return (code if isinstance(code, int) else 0), ""
-    except BrokenPipeError:
-        silence_stdout()
-        return BROKEN_PIPE, ""
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED, "interrupted"
-    except FoundWrong as error:
+    except (BrokenPipeError, KeyboardInterrupt, Stopped, click.Abort) as error:
+        return stopped(error.cause if isinstance(error, Stopped) else error)
+    except (FoundWrong, CsimError) as error:
         return WRONG, str(error)
     except InternalError as error:
         return INTERNAL, f"internal error: {error}"
@@ -140,14 +149,17 @@ def raise_if_debugging() -> None:
     Raises the error at hand again where the environment asks for tracebacks.
     """
     if os.environ.get(TRACEBACK):
-        raise  # noqa: PLE0704
+        raise
 
 
-def silence_stdout() -> None:
+def stopped(cause: BaseException) -> tuple[int, str]:
     """
-    Keeps Python from complaining, at its end, about a reader that has gone.
+    The outcome of work that was stopped from outside; Python must not complain, at its end, that nobody reads.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(cause, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE, ""
+    return INTERRUPTED, "interrupted"
 
 
 def run_tool(name: str, work: Callable[[], object]) -> int:
@@ -170,6 +182,12 @@ class Tool(click.Command):
         inherited = super().main
         sys.exit(run_tool(self.name or "blendir", lambda: inherited(*args, **(extra | {"standalone_mode": False}))))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            raise Stopped(error) from None
+
 
 class ToolGroup(Tool, click.Group):
     """
@@ -178,7 +196,7 @@ class ToolGroup(Tool, click.Group):
 
 
 @contextmanager
-def progress(text: str, quiet: bool, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(text: str, quiet: bool, total: int | None = None) -> Generator[Callable[[int], None]]:
     """
     Shows that work goes on, where a person looks at a terminal; yields what to call with the amount done.
     """

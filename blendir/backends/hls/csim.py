@@ -20,7 +20,7 @@ from blendir.dialects.stream import ProcessOp, stream_type
 from blendir.interpreter import output_type
 from blendir.packing import unpack_beats
 
-FLAGS = ("-std=c++14", "-pedantic", "-Wall", "-Wno-unknown-pragmas", "-Werror", "-O2", "-march=native")
+FLAGS = ("-std=c++14", "-pedantic", "-Wall", "-Wno-unknown-pragmas", "-Werror", "-O3", "-march=native")
 Array = NDArray[Any]
 
 

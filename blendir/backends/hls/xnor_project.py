@@ -91,7 +91,7 @@ void xnor_lanes_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
 #pragma HLS unroll
       weight[pe] = weights[pe][at.tile];
     }
-    xnor_column<PE, (SIMD + 47) / 48>::run(beat, weight, same);
+    xnor_column<PE, (SIMD + 47) / 48>::template run<SIMD>(beat, weight, same);
     blendir::bits<PE * SIMD> lanes = 0;
     for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, StringAttr, TensorType, f64, i1, i64
+from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -17,6 +18,7 @@ from xdsl.irdl import (
     prop_def,
     result_def,
 )
+from xdsl.pattern_rewriter import RewritePattern
 
 from blendir.dialects.blend.base import (
     BlendOp,
@@ -47,7 +49,7 @@ from blendir.packing import word_count
 
 
 @irdl_op_definition
-class AffineOp(BlendOp):
+class AffineOp(BlendOp, HasCanonicalizationPatternsInterface):
     """
     `y = (x - center[c]) * scale[c] + offset[c]`.
 
@@ -86,6 +88,12 @@ class AffineOp(BlendOp):
     def verify_(self) -> None:
         require_shape("result", self.result, tensor_type(self.input).get_shape())
         require_channels(self, self.axis, self.input, self.center, self.scale, self.offset)
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        from blendir.dialects.blend.canonicalization import DropIdentityAffine
+
+        return (DropIdentityAffine(),)
 
 
 @irdl_op_definition
@@ -190,7 +198,8 @@ class PiecewiseLinearOp(BlendOp):
         elements = [tensor_type(p).element_type for p in self.parameters]
         result = tensor_type(self.result).element_type
         if result == f64:
-            require(all(e == f64 for e in elements), f"parameters of a float result should be f64, got {elements}")
+            kinds = list(map(str, elements))
+            require(all(e == f64 for e in elements), f"parameters of a float result should be f64, got {kinds}")
             return
         source = tensor_type(self.input).element_type
         require(elements[0] == i64, f"the breakpoint of {source} should be i64, got {elements[0]}")
@@ -236,7 +245,7 @@ class AddOp(BlendOp):
         require_shape("right operand", self.rhs, shape)
         require_shape("result", self.result, shape)
         kinds = [tensor_type(v).element_type for v in (self.lhs, self.rhs, self.result)]
-        require(len({k == f64 for k in kinds}) == 1, f"floats and fixed point do not mix, got {kinds}")
+        require(len({k == f64 for k in kinds}) == 1, f"floats and fixed point do not mix, got {list(map(str, kinds))}")
 
 
 @irdl_op_definition
@@ -279,7 +288,7 @@ class ClampOp(BlendOp):
 
 
 @irdl_op_definition
-class RequantizeOp(BlendOp):
+class RequantizeOp(BlendOp, HasCanonicalizationPatternsInterface):
     """
     `y = saturate(round(x))`: the same value in another fixed-point format.
     """
@@ -310,6 +319,12 @@ class RequantizeOp(BlendOp):
     def verify_(self) -> None:
         require_shape("result", self.result, tensor_type(self.input).get_shape())
         require(tensor_type(self.input).element_type != f64, "a float input has no integer grid")
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        from blendir.dialects.blend.canonicalization import DropSameRequantize
+
+        return (DropSameRequantize(),)
 
 
 @irdl_op_definition
@@ -348,7 +363,7 @@ class BitsToValueOp(BlendOp):
         require(element in (f64, FixedType(2, 2)), f"bits become f64 or !blend.fixed<2, 2>, got {element}")
         source, result = tensor_type(self.input).get_shape(), tensor_type(self.result).get_shape()
         if not isinstance(tensor_type(self.input).element_type, WordType):
-            require(self.lanes is None, "lanes are given for words only")
+            require(self.lanes is None, "lanes are given for words only, got bits")
             require_shape("result", self.result, source)
             return
         if self.lanes is None:

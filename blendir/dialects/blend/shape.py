@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
+from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AtLeast,
@@ -31,6 +32,7 @@ from xdsl.irdl import (
     var_operand_def,
 )
 from xdsl.parser import Parser
+from xdsl.pattern_rewriter import RewritePattern
 from xdsl.printer import Printer
 from xdsl.traits import ConstantLike, Pure
 
@@ -90,7 +92,13 @@ class ConstantOp(BlendOp):
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
-        printer.print_attribute(self.value)
+        kind = self.value.get_element_type()
+        if isinstance(kind, Float64Type) and not np.isfinite(self.numpy()).all():
+            # the parser reads the hexadecimal form of a single infinity as an integer
+            printer.print_string(f'dense<"0x{self.value.data.data.hex().upper()}"> : ')
+            printer.print_attribute(self.value.get_type())
+        else:
+            printer.print_attribute(self.value)
         if self.result.type != self.value.type:
             printer.print_string(" as ")
             printer.print_attribute(self.result.type)
@@ -142,7 +150,7 @@ class MoveOp(BlendOp):
 
 
 @irdl_op_definition
-class ReshapeOp(MoveOp):
+class ReshapeOp(MoveOp, HasCanonicalizationPatternsInterface):
     """
     `y` holds the elements of x in the same row-major order, frame by frame.
     """
@@ -167,11 +175,24 @@ class ReshapeOp(MoveOp):
         )
         counts = [int(np.prod(t.get_shape(), dtype=np.int64)) for t in (source, result)]
         require(counts[0] == counts[1], f"input has {counts[0]} elements but result {counts[1]}")
-        require(source.get_shape()[0] == result.get_shape()[0], "the leading dimension, the frames, must stay")
+        frames = [t.get_shape()[0] for t in (source, result)]
+        require(
+            frames[0] == frames[1],
+            f"the leading dimension, the frames, must stay: input has {frames[0]} but result {frames[1]}",
+        )
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        from blendir.dialects.blend.canonicalization import DropSameReshape, MergeReshapes
+
+        return (
+            DropSameReshape(),
+            MergeReshapes(),
+        )
 
 
 @irdl_op_definition
-class TransposeOp(MoveOp):
+class TransposeOp(MoveOp, HasCanonicalizationPatternsInterface):
     """
     `y[i_permutation] = x[i]`: dimension d of y is dimension `permutation[d]` of x; the frames stay first.
     """
@@ -200,6 +221,15 @@ class TransposeOp(MoveOp):
             f"{order} is not a permutation of {kind.get_num_dims()} dimensions that keeps the first",
         )
         require_shape("result", self.result, [kind.get_shape()[d] for d in order])
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        from blendir.dialects.blend.canonicalization import DropIdentityTranspose, MergeTransposes
+
+        return (
+            DropIdentityTranspose(),
+            MergeTransposes(),
+        )
 
 
 @irdl_op_definition

@@ -59,7 +59,10 @@ class ElementwiseOp(ProcessOp, ABC):
         for parameter in parameters:
             (size,) = tensor_type(parameter).get_shape()
             if size not in self.parameter_sizes():
-                raise VerifyException(f"{size} parameters are given for {kind.length.data} elements")
+                position, frame = self.parameter_sizes()
+                raise VerifyException(
+                    f"{size} parameters are given for {position} elements of a position and {frame} of a frame"
+                )
 
 
 def unary_result(source: SSAValue, element: Attribute) -> StreamType:

@@ -128,7 +128,8 @@ class WindowOp(ProcessOp):
             for d, size in enumerate((source.rows.data, source.columns.data))
         )
         require_frames("result", self.result, rows, columns, kernel[0] * kernel[1] * source.length.data)
-        require(source.length.data % source.group.data == 0, "the input's group should divide a position")
+        group, length = source.group.data, source.length.data
+        require(length % group == 0, f"the input's group {group} should divide the {length} elements of a position")
         result = stream_type(self.result).element
         require(result == source.element, f"input has elements {source.element} but result {result}")
         if self.pad is not None:

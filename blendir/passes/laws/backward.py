@@ -198,7 +198,7 @@ class AffineOfAdd(RewritePattern):
 
 class AddOfAffine(RewritePattern):
     """
-    `add(affine(z), f) == affine'(add(z, f / s + o / s - c))` for s > 0, f absorbing: the renormalized residual.
+    `add(affine(z), f) == affine'(add(z, f / s + o / s - c))` for s > 0, f absorbing, z not: the renormalized residual.
 
     The identity path is left without arithmetic, and the pending affine has no offset.
     """
@@ -210,7 +210,7 @@ class AddOfAffine(RewritePattern):
             if not isinstance(owner, AffineOp) or not is_real(owner.input):
                 continue
             affine, axis = affine_of(owner), owner.axis.value.data
-            if not absorbs(main, axis) or not bool((affine.scale > 0).all()):
+            if absorbs(owner.input, axis) or not absorbs(main, axis) or not bool((affine.scale > 0).all()):
                 continue
             zero = np.zeros_like(affine.scale)
             layer = layer_of(op)

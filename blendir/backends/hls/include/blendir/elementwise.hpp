@@ -41,9 +41,11 @@ void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cf
     for (int g = 0; g < Cfg::G; ++g) {
 #pragma HLS unroll
       const num<input::width> x = input::get(beat, g);
+      const num<Cfg::AB> below = a0[g][cg], above = a1[g][cg];
+      const num<Cfg::BB> from_below = b0[g][cg], from_above = b1[g][cg];
       const bool upper = x >= k[g][cg];
-      const num<Cfg::AB> a = upper ? a1[g][cg] : a0[g][cg];
-      const num<Cfg::BB> b = upper ? b1[g][cg] : b0[g][cg];
+      const num<Cfg::AB> a = upper ? above : below;
+      const num<Cfg::BB> b = upper ? from_above : from_below;
       const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a, x);
       const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b));
       put<Cfg::EO>(result, g, narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
@@ -70,8 +72,8 @@ void threshold(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G>>& out,
     bits<Cfg::G> result = 0;
     for (int g = 0; g < Cfg::G; ++g) {
 #pragma HLS unroll
-      const bool above = input::get(beat, g) >= t[g][cg];
-      put<1>(result, g, bits<1>(above != (inv[g][cg] != 0)));
+      const bits<1> above = input::get(beat, g) >= t[g][cg];
+      put<1>(result, g, bits<1>(above ^ inv[g][cg]));
     }
     out.write(result);
     advance<plan::groups - 1>(cg);
@@ -130,7 +132,8 @@ void residual(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>&
       const num<Cfg::EO> value =
           aligned_sum<Cfg>(get_signed<Cfg::EA>(left, g), get_signed<Cfg::EB>(right, g));
       put<Cfg::EO>(sums, g, value);
-      put<1>(signs, g, bits<1>((value >= t[g][cg]) != (inv[g][cg] != 0)));
+      const bits<1> above = value >= t[g][cg];
+      put<1>(signs, g, bits<1>(above ^ inv[g][cg]));
     }
     sum.write(sums);
     bit.write(signs);

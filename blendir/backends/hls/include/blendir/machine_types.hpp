@@ -9,11 +9,6 @@ namespace blendir {
 template <int BYTES>
 struct machine_word;
 template <>
-struct machine_word<1> {
-  typedef std::uint8_t unsigned_type;
-  typedef std::int8_t signed_type;
-};
-template <>
 struct machine_word<2> {
   typedef std::uint16_t unsigned_type;
   typedef std::int16_t signed_type;
@@ -29,7 +24,8 @@ struct machine_word<8> {
   typedef std::int64_t signed_type;
 };
 
-constexpr int word_bytes(int n) { return n <= 8 ? 1 : n <= 16 ? 2 : n <= 32 ? 4 : 8; }
+/// At least two bytes: a byte may alias anything, which keeps loop counters out of registers.
+constexpr int word_bytes(int n) { return n <= 16 ? 2 : n <= 32 ? 4 : 8; }
 constexpr std::uint64_t low_mask(int n) {
   return n >= 64 ? ~std::uint64_t(0) : (std::uint64_t(1) << n) - 1;
 }

@@ -19,6 +19,11 @@
 #ifdef BLENDIR_TRACE
 #include <set>
 #endif
+#ifdef __GNUC__
+#define BLENDIR_INLINE __attribute__((always_inline)) inline
+#else
+#define BLENDIR_INLINE inline
+#endif
 #endif
 
 namespace blendir {
@@ -104,21 +109,41 @@ class stream : public hls::stream<T> {
 
 #else
 
+/// Memory of streams that are gone, for the next ones: a frame at a time, nothing is allocated.
+template <typename T>
+inline std::vector<std::vector<T> >& spare_cells() {
+  static thread_local std::vector<std::vector<T> > spare;
+  return spare;
+}
+
 template <typename T>
 class stream {
  public:
-  explicit stream(const char* name)
-      : name_(name), trace_(name_), cells_(64), head_(0), tail_(0), data_(cells_.data()) {}
+  explicit stream(const char* name) : name_(name), trace_(name_), head_(0), tail_(0) {
+    std::vector<std::vector<T> >& spare = spare_cells<T>();
+    if (spare.empty()) {
+      cells_.resize(64);
+    } else {
+      cells_.swap(spare.back());
+      spare.pop_back();
+    }
+    room_ = cells_.size();
+    data_ = cells_.data();
+  }
+  ~stream() {
+    spare_cells<T>().push_back(std::vector<T>());
+    spare_cells<T>().back().swap(cells_);
+  }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
-  T read() {
+  BLENDIR_INLINE T read() {
     if (head_ == tail_) stream_failure(name_, "is read while empty");
     return data_[head_++];
   }
   void read(T& value) { value = read(); }
-  void write(const T& value) {
+  BLENDIR_INLINE void write(const T& value) {
     trace_.record(trace_payload(value));
-    if (tail_ == cells_.size()) make_room();
+    if (tail_ == room_) make_room();
     data_[tail_++] = value;
   }
   /// For test benches only: processes never ask.
@@ -128,19 +153,20 @@ class stream {
  private:
   /// Reuse the cells already read once they are half of all, else double.
   void make_room() {
-    if (2 * head_ >= cells_.size()) {
+    if (2 * head_ >= room_) {
       for (std::size_t i = head_; i < tail_; ++i) data_[i - head_] = data_[i];
       tail_ -= head_;
       head_ = 0;
     } else {
-      cells_.resize(2 * cells_.size());
+      cells_.resize(2 * room_);
+      room_ = cells_.size();
       data_ = cells_.data();
     }
   }
   std::string name_;
   stream_trace trace_;
   std::vector<T> cells_;
-  std::size_t head_, tail_;  // next cell to read, to write
+  std::size_t head_, tail_, room_;  // next cell to read, to write, end of the cells
   T* data_;
 };
 
