@@ -42,7 +42,7 @@ class Build:
 
     @cached_property
     def _csim(self) -> Csim:
-        return Csim(self.module, self.path.resolve())
+        return Csim(self.module, self.path)
 
     def csim(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """

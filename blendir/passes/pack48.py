@@ -115,10 +115,12 @@ class Packer:
         self.lanes[new.result] = lanes
         return new
 
-    def weights(self, source: SSAValue, weight: NDArray[np.bool_]) -> ConstantOp:
+    def weights(self, source: SSAValue, weight: NDArray[np.bool_], layer: str) -> ConstantOp:
         """
         Weights [O, I, ..] with each input in the lane of the packed value it multiplies.
         """
+        if source not in self.lanes:
+            raise PassFailedException(f"{layer}: its input was not made by a threshold; run fold-bn first")
         words = tensor_type(source).get_shape()[1]
         spread = place_lanes(np.moveaxis(weight, 1, -1), self.lanes[source], words)
         return ConstantOp.from_numpy(np.moveaxis(pack_words(spread, -1), -1, 1), word)
@@ -128,7 +130,7 @@ class Packer:
         A convolution on words.
         """
         weight = constant_value(op.weight)
-        packed = self.weights(op.input, weight)
+        packed = self.weights(op.input, weight, op.layer_name)
         channels = weight.shape[1]
         return [
             packed,
@@ -140,7 +142,7 @@ class Packer:
         A linear layer on words.
         """
         weight = constant_value(op.weight)
-        packed = self.weights(op.input, weight)
+        packed = self.weights(op.input, weight, op.layer_name)
         return [packed, PackedBinaryLinearOp(op.input, packed.result, weight.shape[1], op.layer)]
 
     def reshape(self, op: ReshapeOp) -> ReshapeOp:

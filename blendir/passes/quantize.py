@@ -426,7 +426,9 @@ class QuantizePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         try:
             frames = None if self.calibration is None else np.load(self.calibration, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise PassFailedException(f"quantize: {error}") from error
+        except (OSError, ValueError, EOFError) as error:
+            raise PassFailedException(f"quantize: cannot read {self.calibration}: {error}") from error
+        if not isinstance(frames, np.ndarray | None):
+            raise PassFailedException(f"quantize: {self.calibration} holds several arrays; give one .npy of frames")
         VerifyStagePass("folded").apply(ctx, op)
         quantize(op, self.formats, frames)

@@ -64,7 +64,7 @@ class Csim:
 
     def __init__(self, module: ModuleOp, folder: Path, trace: Path | None = None):
         self.design = Design(module)
-        self.folder = folder
+        self.folder = folder = folder.resolve()
         self.trace = trace
         self.binary = (folder / "build" / "csim") if trace is None else trace / "csim"
         flags = () if trace is None else (f'-DBLENDIR_TRACE="{trace}"',)

@@ -214,9 +214,8 @@ def project_files(
     if dsp:
         more, rtl = xnor_files(design)
         sources |= more
+    sources["top_memory.cpp"] = boundary_template(design, "top_memory.cpp")
     check_sources(sources | library_files())
-    sink, source = design.units[design.sink].config, design.units[design.source].config
-    bench = template("tb.cpp").replace("INPUT_BITS", str(source["NI"])).replace("OUTPUT_BITS", str(sink["NO"]))
     boxes = sorted(name for name in rtl if name.endswith(".json"))
     values = {"part": chosen["part"], "period": f"{1000 / clock_mhz:.3f}"}
     result: dict[str, str | bytes] = {f"src/{name}": text for name, text in (sources | library_files()).items()}
@@ -229,7 +228,10 @@ def project_files(
         "hls_config.cfg": template("hls_config.cfg").format(
             **values, blackboxes="".join(f"syn.blackbox.file=rtl/{b}\n" for b in boxes)
         ),
-        "tb/tb.cpp": HEADER + bench,
+        "tb/tb.cpp": HEADER + boundary_template(design, "tb.cpp"),
+        "link.cfg": template("link.cfg"),
+        "host/host.cpp": boundary_template(design, "host/host.cpp"),
+        "host/pack.py": boundary_template(design, "host/pack.py.in"),
         "tb/input.bin": input_bytes(design.module, design.source, vectors),
         "tb/golden.bin": golden_bytes(design.module, design.sink, vectors),
     }
@@ -242,6 +244,25 @@ def template(name: str) -> str:
     A file that ships with the backend.
     """
     return (PACKAGE / "templates" / name).read_text()
+
+
+def boundary_template(design: Design, name: str) -> str:
+    """
+    A file that ships with the backend, with the sizes of this design's input and output words.
+    """
+    source, sink = design.units[design.source].config, design.units[design.sink].config
+    word, groups = source["NI"] // 8, -(-source["P"] // 64)
+    sizes = {
+        "INPUT_BITS": source["NI"],
+        "OUTPUT_BITS": sink["NO"],
+        "INPUT_BYTES": source["P"] * word,
+        "FRAME_BYTES": groups * 64 * word,
+        "RESULT_BYTES": sink["P"] * sink["V"] * sink["NO"] // 8,
+    }
+    text = template(name)
+    for key, value in sizes.items():
+        text = text.replace(key, str(value))
+    return text
 
 
 def write_project(out: Path, contents: Mapping[str, str | bytes]) -> None:
