@@ -96,7 +96,7 @@ def ap_types() -> Path:
     """
     spec = importlib.util.find_spec("hls4ml")
     if spec is None or spec.origin is None:
-        pytest.skip("hls4ml, which carries ap_int.h, is not installed")
+        pytest.fail("hls4ml, which carries ap_int.h, is not installed: make setup")
     return Path(spec.origin).parent / "templates" / "vivado" / "ap_types"
 
 

@@ -96,8 +96,7 @@ class Packer:
                 return [self.concat(op)]
             case TransposeOp() if op.input in self.lanes:
                 raise PassFailedException(
-                    f"{op.layer_name}: a transpose of bits would move lanes between words; "
-                    "transpose before the sign, or flatten for a linear layer"
+                    f"{op.layer_name}: a transpose of bits would move lanes between words; transpose before the sign"
                 )
             case _:
                 return []
