@@ -59,18 +59,25 @@ def place_lanes(bits: Bits, lanes: NDArray[np.int64], count: int) -> Bits:
     return spread
 
 
-def window_beats(weights: NDArray[Any], lanes: int) -> NDArray[Any]:
+def window_order(weights: NDArray[Any]) -> NDArray[Any]:
     """
-    The window order of a processing element: element `tap * C + channel` of the window, in beats of `lanes` elements.
+    The order in which a processing element takes a window: element `tap * C + channel`.
 
-    weights: [O, C, KH, KW]. Returns [O, beats, lanes]; the last beat is filled with zeros.
+    weights: [O, C, KH, KW]. Returns [O, KH * KW * C].
     """
-    outputs = weights.shape[0]
-    flat = weights.transpose(0, 2, 3, 1).reshape(outputs, -1)
-    beats = -(-flat.shape[1] // lanes)
-    filled = np.zeros((outputs, beats * lanes), weights.dtype)
-    filled[:, : flat.shape[1]] = flat
-    return filled.reshape(outputs, beats, lanes)
+    return weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
+
+
+def in_beats(matrix: NDArray[Any], lanes: int) -> NDArray[Any]:
+    """
+    Vectors in beats of `lanes` elements; the last beat is filled with zeros.
+
+    matrix: [O, V]. Returns [O, ceil(V / lanes), lanes].
+    """
+    beats = -(-matrix.shape[1] // lanes)
+    filled = np.zeros((len(matrix), beats * lanes), matrix.dtype)
+    filled[:, : matrix.shape[1]] = matrix
+    return filled.reshape(len(matrix), beats, lanes)
 
 
 def pack_beats(values: NDArray[Any], width: int) -> NDArray[np.uint8]:

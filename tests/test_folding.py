@@ -54,13 +54,6 @@ def test_affine_preimage(affine: Affine, value: float) -> None:
         assert np.allclose(apply(affine, x), value, atol=1e-9)
 
 
-def test_identity() -> None:
-    assert Affine.identity(2).is_identity
-    assert not Affine(np.zeros(1), np.ones(1), np.ones(1)).is_identity
-    assert not Affine(np.ones(1), np.ones(1), np.zeros(1)).is_identity
-    assert not Affine(np.zeros(1), np.array([2.0]), np.zeros(1)).is_identity
-
-
 @st.composite
 def continuous_pieces(draw: st.DrawFn, monotone: bool = False) -> Pieces:
     k, a0, a1, level = (draw(EIGHTHS) for _ in range(4))

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from blendir.packing import (
     WORD_BITS,
+    in_beats,
     pack_beats,
     pack_words,
     place_lanes,
     unpack_beats,
     unpack_words,
-    window_beats,
+    window_order,
     word_count,
 )
 
@@ -66,10 +67,10 @@ def test_place_lanes(lanes: int, extra: int, seed: int) -> None:
 
 
 @given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.integers(1, 60))
-def test_window_beats(outputs: int, channels: int, rows: int, columns: int, lanes: int) -> None:
+def test_window_order_in_beats(outputs: int, channels: int, rows: int, columns: int, lanes: int) -> None:
     size = outputs * channels * rows * columns
     weights = np.arange(1, size + 1).reshape(outputs, channels, rows, columns)
-    beats = window_beats(weights, lanes)
+    beats = in_beats(window_order(weights), lanes)
     taps = rows * columns
     assert beats.shape == (outputs, -(-channels * taps // lanes), lanes)
     for output in range(outputs):

@@ -80,8 +80,8 @@ def random_network(seed: int) -> tuple[ModuleOp, NDArray[Any]]:
     for _ in range(rng.integers(1, 4)):
         z = random_block(net, z)
     if rng.integers(0, 2):
-        flat = net.add(blend.ReshapeOp(z, (1, blend.shape.dense_elements(z))))
-        features = blend.shape.dense_elements(z)
+        flat = net.add(blend.ReshapeOp(z, (1, int(np.prod(blend.tensor_type(z).get_shape())))))
+        features = int(np.prod(blend.tensor_type(z).get_shape()))
         if rng.integers(0, 2):
             bits = net.sign(net.norm(flat))
             flat = net.count(net.add(blend.BinaryLinearOp(bits, net.constant(net.random_bits(5, features), i1))))

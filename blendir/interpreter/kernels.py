@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blendir.numerics import PadMode, border_classes, output_size
-from blendir.packing import WORD_BITS
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -183,9 +182,3 @@ def channels_first(parameter: Array, axis: int, rank: int) -> Array:
     Shapes a per-channel vector so that it broadcasts along `axis` of `rank` dimensions.
     """
     return parameter.reshape([-1 if d == axis else 1 for d in range(rank)])
-
-
-__all__ = [
-    "WORD_BITS", "border_map", "channels_first", "convolve", "exact_float", "packed_convolve", "packed_product",
-    "pad_frames", "reduce_windows",
-]  # fmt: skip

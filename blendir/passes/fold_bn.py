@@ -24,9 +24,6 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.utils.exceptions import PassFailedException
 
-from blendir.dialects.blend import (
-    ConstantOp,
-)
 from blendir.passes.laws.backward import (
     AddOfAffine,
     AffineOfAdd,
@@ -153,6 +150,3 @@ class RemapPaddingPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         rewrite(ctx, op, (BatchNormIsAffine, AffineOfAffine, ConvOfAffine))
-
-
-__all__ = ["ConstantOp", "FoldBNPass", "RemapPaddingPass"]

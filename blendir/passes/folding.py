@@ -38,13 +38,6 @@ class Affine:
         """
         return self.offset - self.center * self.scale
 
-    @property
-    def is_identity(self) -> bool:
-        """
-        Whether every channel passes unchanged.
-        """
-        return not self.center.any() and not self.offset.any() and bool((self.scale == 1).all())
-
     def then(self, outer: Affine) -> Affine:
         """
         `outer(self(x))`; a zero outer offset keeps the zero crossing in the center.

@@ -24,7 +24,7 @@ from blendir.dialects import blend, stream
 from blendir.dialects.blend import ConstantOp, WordType, constant_value, tensor_type, word
 from blendir.interpreter import main_function
 from blendir.numerics import PadMode, border_classes, outside_sums, signed_bits
-from blendir.packing import WORD_BITS, pack_words, unpack_words
+from blendir.packing import WORD_BITS, pack_words, unpack_words, window_order
 from blendir.passes.stream_graph import fuse_residuals, insert_forks
 
 Order = NDArray[np.int64]
@@ -233,8 +233,7 @@ class Lowering:
         if used:
             taps = op.borders([1, *shape])
             border = factor * outside_sums(np.where(weight, 1, -1).astype(np.int64), *taps)
-        flat = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
-        return self.binary_mvu(op, vectors, flat, border, (rows, columns))
+        return self.binary_mvu(op, vectors, window_order(weight), border, (rows, columns))
 
     def binary_mvu(
         self,
@@ -261,7 +260,7 @@ class Lowering:
         placed, shape, _ = self.channels_of(op.input, op.layer_name)
         weight, bias = constant_value(op.weight), constant_value(op.bias)
         vectors = self.window(op, placed, shape, op.pad)
-        flat = self.constant(weight.transpose(0, 2, 3, 1).reshape(len(weight), -1), element(op.weight))
+        flat = self.constant(window_order(weight), element(op.weight))
         mapped = self.constant(bias.reshape(len(weight), *(bias.shape[1:] or (1, 1))), element(op.bias))
         classes = self.classes(op, shape, bias.ndim > 1)
         value = self.emit(

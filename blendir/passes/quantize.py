@@ -428,7 +428,7 @@ class QuantizePass(ModulePass):
             frames = None if self.calibration is None else np.load(self.calibration, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise PassFailedException(f"quantize: cannot read {self.calibration}: {error}") from error
-        if not isinstance(frames, np.ndarray | None):
+        if isinstance(frames, np.lib.npyio.NpzFile):
             raise PassFailedException(f"quantize: {self.calibration} holds several arrays; give one .npy of frames")
         VerifyStagePass("folded").apply(ctx, op)
         quantize(op, self.formats, frames)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from blendir.backends.hls import resources
-from blendir.backends.hls.dataflow import check_dataflow
+from blendir.backends.hls.dataflow import check_dataflow, check_library
 from blendir.backends.hls.pragmas import check_source
 from blendir.backends.hls.print_cpp import HEADER, Design, source_files
 from blendir.backends.hls.units import output_bits, uses_dsp_xnor
@@ -186,6 +186,7 @@ def check_sources(sources: Mapping[str, str]) -> None:
     problems = [
         p for name, text in sources.items() if name.endswith((".cpp", ".h", ".hpp")) for p in check_source(text, name)
     ]
+    problems += [p for name, text in sources.items() if name.endswith(".hpp") for p in check_library(text, name)]
     problems += check_dataflow(sources["top.cpp"], "top.cpp")
     if problems:
         raise AssertionError("the generated C++ breaks a rule: " + "; ".join(problems))

@@ -17,7 +17,7 @@ from blendir.dialects import stream
 from blendir.dialects.blend import FixedType, constant_value, tensor_type
 from blendir.dialects.stream import StreamType, stream_type
 from blendir.numerics import Rounding, signed_bits
-from blendir.packing import unpack_words
+from blendir.packing import in_beats, unpack_words
 
 OUTPUT_BITS = 32
 ROUND = {Rounding.HALF_UP: 0, Rounding.HALF_EVEN: 1}
@@ -174,9 +174,8 @@ def folded(matrix: NDArray[Any], op: stream.MvuOp) -> NDArray[Any]:
     A matrix [O, V] as [PE][nf * SF + sf][SIMD]; missing columns are 0.
     """
     rows, beats = op.fold
-    filled = np.zeros((len(matrix), beats * op.simd), matrix.dtype)
-    filled[:, : matrix.shape[1]] = matrix
-    return filled.reshape(rows, op.pe, beats, op.simd).transpose(1, 0, 2, 3).reshape(op.pe, -1, op.simd)
+    lanes = in_beats(matrix, op.simd).reshape(rows, op.pe, beats, op.simd)
+    return lanes.transpose(1, 0, 2, 3).reshape(op.pe, -1, op.simd)
 
 
 def class_tables(op: stream.MvuOp) -> tuple[Table, Table]:

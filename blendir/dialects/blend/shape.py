@@ -305,10 +305,3 @@ class UnsupportedOp(BlendOp):
             properties={"target": StringAttr(target)},
             attributes={"layer": layer_attr(layer)},
         )
-
-
-def dense_elements(value: SSAValue) -> int:
-    """
-    The number of elements of one frame.
-    """
-    return int(np.prod(cast(Sequence[int], tensor_type(value).get_shape()[1:]), dtype=np.int64))
