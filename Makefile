@@ -16,7 +16,7 @@ setup: $(STAMP) ## Create .venv and install blendir with all it needs
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e '.[torch,dev]'
+	$(BIN)/python -m pip install --quiet -e '.[train,dev]'
 	@touch $@
 
 demo: $(STAMP) ## Compile BlendNet-20 and run photographs through every stage and the C++

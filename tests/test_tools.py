@@ -2,17 +2,13 @@
 The command lines: every option, and every kind of bad input in one line with the right exit code.
 """
 
-import io
 import json
-import pickle  # noqa: TID251  (CIFAR-10 comes pickled)
 import re
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 import warnings
-import zipfile
 from pathlib import Path
 from socket import gethostname
 from tempfile import gettempdir
@@ -21,7 +17,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 from safetensors.torch import save_file
 from xdsl.dialects.builtin import i64
 
@@ -33,7 +28,6 @@ from blendir.passes.fold_bn import FoldBNPass
 from blendir.tools import demo, opt
 from blendir.tools.cli import cli
 from blendir.tools.counts import count
-from blendir.tools.data import load_images
 from blendir.tools.inputs import load_model, read_module
 from blendir.tools.terminal import MARKED_OP, warnings_in_one_line
 from blendir.tools.translate import translate
@@ -380,110 +374,17 @@ def test_evaluate_is_the_same_everywhere(here: Path):
     assert "PyTorch:" in run("evaluate", "tinynet:make", "--data", "labelled.npz").stdout
 
 
-def picture(value: int, size: tuple[int, int] = (6, 6), mode: str = "RGB") -> bytes:
-    file = io.BytesIO()
-    Image.new(mode, size, value if mode == "L" else (value, 1, 2)).save(file, "png")
-    return file.getvalue()
-
-
-def class_folders(folder: Path) -> Path:
-    for split, kind, name, value in (
-        ("test", "b", "1.png", 11),
-        ("test", "a", "2.png", 12),
-        ("test", "a", "1.png", 13),
-        ("train", "a", "1.png", 14),
-    ):
-        (folder / split / kind).mkdir(parents=True, exist_ok=True)
-        (folder / split / kind / name).write_bytes(picture(value))
-    return folder
-
-
-def test_class_folders_and_zip(tmp_path: Path):
-    folder = class_folders(tmp_path / "data")
-    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
-        for path in sorted(folder.rglob("*.png")):
-            archive.write(path, Path("top") / path.relative_to(folder))
-    for path in (folder, tmp_path / "data.zip"):
-        x, y, names = load_images(path)
-        assert (x.shape, x.dtype, names) == ((3, 3, 6, 6), np.uint8, ["a", "b"])
-        assert x[:, 0, 0, 0].tolist() == [13, 12, 11]
-        assert x[0, :, 3, 3].tolist() == [13, 1, 2]
-        assert y.tolist() == [0, 0, 1]
-        assert len(load_images(path, "train")[0]) == 1
-    for path in folder.rglob("*.png"):
-        path.write_bytes(picture(7, mode="L"))
-    assert load_images(folder)[0].shape == (3, 1, 6, 6)
-
-
-def batches(folder: Path, count: int = 3) -> Path:
-    folder.mkdir(parents=True)
-    data = np.arange(count * 3072, dtype=np.uint32).astype(np.uint8).reshape(count, 3072)
-    batch = {b"data": data, b"labels": list(range(count)), b"batch_label": b"one"}
-    (folder / "test_batch").write_bytes(pickle.dumps(batch, 2))
-    names = {b"label_names": [f"c{i}".encode() for i in range(10)]}
-    (folder / "batches.meta").write_bytes(pickle.dumps(names, 2))
-    return folder
-
-
-def test_cifar_archive(tmp_path: Path):
-    folder = batches(tmp_path / "cifar-10-batches-py")
-    with tarfile.open(tmp_path / "cifar.tar.gz", "w:gz") as archive:
-        archive.add(folder, folder.name)
-    for path in (folder, tmp_path, tmp_path / "cifar.tar.gz"):
-        x, y, names = load_images(path)
-        assert (x.shape, y.tolist(), names[2]) == ((3, 3, 32, 32), [0, 1, 2], "c2")
-        assert x[0, 1, 2, 3] == (1024 + 64 + 3) % 256
-    with pytest.raises(ValueError, match=r"lacks .*data_batch_1"):
-        load_images(folder, "train")
-    data = (tmp_path / "cifar.tar.gz").read_bytes()
-    (tmp_path / "cut.tar.gz").write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"cut\.tar\.gz: truncated|or truncated"):
-        load_images(tmp_path / "cut.tar.gz")
-
-
-class Evil:
-    def __reduce__(self):
-        return print, ("code runs",)
-
-
-def test_pickles_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    folder = batches(tmp_path / "c")
-    for content in (pickle.dumps(Evil()), pickle.dumps({b"data": Evil()}), b"", b"\x80\x02}", pickle.dumps([1])):
-        (folder / "test_batch").write_bytes(content)
-        with pytest.raises(ValueError, match="test_batch"):
-            load_images(folder)
-    assert capsys.readouterr().out == ""
-
-
 def test_bad_data_sets(here: Path):
     def check(path: str, *words: str) -> None:
         refused(run("evaluate", "net.mlir", "--data", path), path, *words)
 
     check("nowhere", "no such file")
-    check("x.npy", "not a data set")
-    np.savez("nox.npz", y=np.zeros(3))
-    check("nox.npz", "should hold x and y")
     np.savez("odd.npz", x=np.zeros((3, 3, 6, 6)), y=np.zeros(4, int))
-    check("odd.npz", "N integer labels")
+    check("odd.npz", "should be 4 frames")
     np.savez("big.npz", x=np.load("x.npy"), y=np.full(20, 9))
     check("big.npz", "labels 9..9")
-    np.savez("objects.npz", x=np.array([None, 1]), y=np.zeros(2, int))
-    check("objects.npz", "allow_pickle")
     np.savez("shape.npz", x=np.zeros((2, 3, 5, 5)), y=np.zeros(2, int))
     check("shape.npz", "[2, 3, 5, 5]")
-    Path("empty").mkdir()
-    check("empty", "test/<class>/")
-    folder = class_folders(here / "folders")
-    (folder / "test/a/1.png").write_bytes(picture(1, (5, 6)))
-    check("folders", "6x5", "6x6")
-    (folder / "test/a/1.png").write_bytes(picture(1)[:40])
-    check("folders", "test/a/1.png", "truncated")
-    (folder / "test/c").mkdir()
-    (folder / "test/c/notes.txt").write_text("no image")
-    check("folders", "test/c")
-    data = Path("labelled.npz").read_bytes()
-    Path("cut.npz").write_bytes(data[:300])
-    check("cut.npz")
 
 
 # bad use

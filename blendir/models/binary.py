@@ -44,16 +44,20 @@ class SignWeight(torch.autograd.Function):
 
 class Sign(nn.Module):
     """
-    The binary activation: values of any shape to +1 and -1, with +1 at zero.
+    The binary activation: values of any shape to +1 and -1, with +1 at zero; the identity while `real`.
     """
 
+    def __init__(self):
+        super().__init__()
+        self.real = False
+
     def forward(self, x: Tensor) -> Tensor:
-        return SignActivation.apply(x)
+        return x if self.real else SignActivation.apply(x)
 
 
 class BinaryConv2d(nn.Conv2d):
     """
-    A convolution whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set.
+    A convolution whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set; W while `real`.
 
     Input (N, in, H, W), output (N, out, H', W'), latent weights W of shape (out, in, k, k); no bias.
     """
@@ -61,9 +65,23 @@ class BinaryConv2d(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int, alpha: bool = True):
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
         self.alpha = alpha
+        self.real = False
 
     def forward(self, input: Tensor) -> Tensor:
+        if self.real:
+            return super().forward(input)
         weight: Tensor = SignWeight.apply(self.weight)
         if self.alpha:
             weight = weight * self.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
         return functional.conv2d(input, weight, None, self.stride, self.padding)
+
+
+def set_binary(model: nn.Module, *, activations: bool, weights: bool) -> None:
+    """
+    Make every sign and every binary convolution of `model` binary, or real as the stages of a training need it.
+    """
+    for module in model.modules():
+        if isinstance(module, Sign):
+            module.real = not activations
+        elif isinstance(module, BinaryConv2d):
+            module.real = not weights

@@ -27,10 +27,10 @@ def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> No
                 _disturb(module, generator)
 
 
-def measure_norms(model: nn.Module, batch: Tensor) -> None:
+def measure_norms(model: nn.Module, *batches: Tensor) -> None:
     """
-    Set every running mean and variance to what `batch` shows there, and leave the float `model` in eval
-    mode. Thresholds are running means, so this is worth doing after a training too.
+    Set every running mean and variance to the average over `batches` of what each shows there, and leave the
+    float `model` in eval mode. Thresholds are running means, so this is worth doing after a training too.
 
     It runs in float64, so that the statistics do not depend on how sums are split up.
     """
@@ -41,7 +41,8 @@ def measure_norms(model: nn.Module, batch: Tensor) -> None:
         norm.momentum = None
     model.double().train()
     with torch.no_grad():
-        model(batch)
+        for batch in batches:
+            model(batch)
     model.float().eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -264,6 +264,41 @@ def evaluate_command(
         print(f"{what.stage}: {found:.2%} of {len(x):,} images")
 
 
+@cli.command("train")
+@click.argument("model")
+@click.option("--data", required=True, type=FILE, metavar="PATH", help="CIFAR-10/100, class folders, or .npz.")
+@click.option("--preset", type=click.Choice(["smoke", "cpu", "full"]), default="cpu", show_default=True)
+@click.option("-o", "--output", "out", type=FILE, metavar="DIR", help="Where to keep it  [default: train-MODEL]")
+@click.option("--resume", is_flag=True, help="Go on with the training in DIR after its last whole epoch.")
+@click.option("--weights", type=FILE, metavar="F.safetensors", help="Start the binary phase from these weights.")
+@click.option("--input", "shape", metavar="CxHxW[:TYPE]", help="MODEL's input, where it does not say.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--augment/--no-augment", default=True, help="Whether images are moved and mirrored.  [default: yes]")
+@click.option("--compile/--no-compile", "compiled", default=True, help="Whether to use torch.compile.  [default: yes]")
+@click.option("--accelerator", default="auto", show_default=True, help="As in PyTorch Lightning: cpu, gpu, ...")
+@click.option("--devices", default="auto", show_default=True, help="How many of them, on each host.")
+@click.option("--num-nodes", type=int, default=1, show_default=True, help="How many hosts.")
+@output_options
+def train_command(model: str, data: Path, out: Path | None, quiet: bool, as_json: bool, **options: Any) -> None:
+    """
+    Trains a MODEL with binary layers of blendir.models.binary on labelled images.
+
+    A real-valued twin is trained first as a teacher, then the network with binary activations, then with binary
+    weights. PATH is as for evaluate, with train/<class>/<image> beside test/, or x_train, y_train, x_test and y_test.
+    """
+    try:
+        from blendir.tools.train import train
+    except ModuleNotFoundError as error:
+        raise ValueError(f"training needs {error.name}: pip install 'blendir[train]'") from None
+
+    folder = out if out is not None else Path(f"train-{model.replace(':', '-')}")
+    found = train(model, data, out=folder, quiet=quiet, **options)
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{model}: {found['accuracy']:.2%} of {found['images']:,} images; {folder / 'model.safetensors'}")
+
+
 def main() -> None:
     """
     The entry point.

@@ -1,0 +1,84 @@
+"""
+`blendir train`: from labelled images to a checkpoint.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from blendir.tools.data import load_splits
+from blendir.tools.inputs import Model, given_example, load_model
+from blendir.tools.terminal import progress
+from blendir.training.data import Images
+from blendir.training.recipe import PRESETS
+from blendir.training.run import Training, run
+
+
+def images(loaded: Any) -> Images:
+    """
+    Frames and labels of one split as tensors.
+    """
+    frames, labels, _ = loaded
+    return Images(torch.as_tensor(np.ascontiguousarray(frames)), torch.as_tensor(labels))
+
+
+def require_fit(loaded: Model, model: str, data: Path, train: Images, classes: int) -> None:
+    """
+    Runs one frame, so that what does not fit is said before hours are spent.
+    """
+    shape = "x".join(map(str, train.frames.shape[1:]))
+    if loaded.example is not None and loaded.example.shape[1:] != train.frames.shape[1:]:
+        wanted = "x".join(map(str, loaded.example.shape[1:]))
+        raise ValueError(f"{data}: holds {shape} images, but {model} takes {wanted}")
+    try:
+        with torch.no_grad():
+            scores = loaded.network.eval()(train.frames[:1])
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{data}: {model} does not run on its {shape} images: {reason}") from None
+    if scores.ndim != 2 or scores.shape[1] < classes:
+        raise ValueError(f"{data}: has {classes} classes, but {model} gives scores of shape {list(scores.shape)}")
+
+
+def train(
+    model: str,
+    data: Path,
+    *,
+    preset: str,
+    out: Path,
+    weights: Path | None,
+    shape: str | None,
+    resume: bool,
+    seed: int,
+    augment: bool,
+    compiled: bool,
+    quiet: bool,
+    **trainer: Any,
+) -> dict[str, Any]:
+    """
+    Trains MODEL and returns the result, with the folder and the preset.
+    """
+    with progress(f"reading {data}", quiet):
+        first, second = load_splits(data)
+        recipe = PRESETS[preset]
+        training_images, test_images = images(first).first(recipe.images), images(second)
+    example = given_example(None, shape)
+    require_fit(load_model(model, None, example), model, data, training_images, len(first[2]))
+    training = Training(
+        lambda: load_model(model, None, example).network,
+        training_images,
+        test_images,
+        recipe,
+        out,
+        seed,
+        augment,
+        trainer,
+        compiled,
+        quiet,
+    )
+    result = run(training, weights=weights, resume=resume)
+    return {"model": model, "preset": preset, "images": len(test_images), "folder": str(out)} | result

@@ -1,0 +1,73 @@
+"""
+How a binary network is trained: a real-valued teacher, then binary activations, then binary weights as well.
+
+The order is that of Real-to-Binary (Martinez et al., 2020) and FracBNN (Zhang et al., 2021): a network learns binary
+activations with real weights first, and only then binary weights, while a real-valued network of the same size teaches
+it. Adam without weight decay on binary weights, and a linear decay to 0, are from the same two sources.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Phase:
+    """
+    One run of the optimiser over the training images.
+    """
+
+    name: str
+    epochs: int
+    rate: float
+    """The learning rate at its highest, after the warm-up; it falls linearly to 0."""
+    binary_activations: bool = True
+    binary_weights: bool = True
+    momentum: float | None = None
+    """Of stochastic gradient descent; Adam where it is None."""
+    weight_decay: float = 0.0
+    distillation: float = 0.0
+    """The weight of the divergence from the teacher's scores, beside 1 for the cross entropy; 0: no teacher."""
+
+    def scale(self, step: int, steps: int) -> float:
+        """
+        The learning rate at one of `steps` steps, as a part of `rate`: up over the first 5 %, then down to 0.
+        """
+        warm_up = max(1, steps // 20)
+        return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    Phases in their order, and what they share.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    batch: int = 128
+    images: int | None = None
+    """Of the training images, how many are used; all where it is None."""
+    calibration: int = 10_000
+    """Training images on which the batch norms are measured again at the end."""
+
+
+def two_stage(
+    name: str, teacher: int, activations: int, weights: int, taught: bool, images: int | None = None
+) -> Recipe:
+    """
+    The recipe of this module with so many epochs in each of its phases; a teacher after a few epochs is no better
+    than its pupil, so short recipes do without its scores.
+    """
+    real = Phase("teacher", teacher, 0.1, False, False, momentum=0.9, weight_decay=5e-4)
+    first = Phase("activations", activations, 1e-3, True, False, weight_decay=1e-5, distillation=3.0 * taught)
+    second = Phase("weights", weights, 1e-3, distillation=0.8 * taught)
+    return Recipe(name, (real, first, second), images=images)
+
+
+PRESETS = {
+    recipe.name: recipe
+    for recipe in (
+        two_stage("smoke", 1, 1, 1, taught=True, images=2_000),
+        two_stage("cpu", 12, 30, 40, taught=False),
+        two_stage("full", 200, 250, 250, taught=True),
+    )
+}

@@ -1,0 +1,226 @@
+"""
+A training from its first phase to a checkpoint, resumable after each epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
+from safetensors.torch import save
+from torch import nn
+
+from blendir.models.binary import BinaryConv2d, set_binary
+from blendir.models.checkpoint import load_weights
+from blendir.models.initialize import measure_norms
+from blendir.training.curve import plot
+from blendir.training.data import Images, crop_and_flip
+from blendir.training.files import WholeFiles, whole_file
+from blendir.training.recipe import Phase, Recipe
+from blendir.training.task import Task
+
+RECIPE, LAST, LOGS = "recipe.json", "last.ckpt", "logs"
+WEIGHTS, RESULT, CURVE = "model.safetensors", "result.json", "curve.png"
+RECALIBRATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Training:
+    """
+    What is trained on what, and where it is kept.
+    """
+
+    make: Callable[[], nn.Module]
+    """Makes the network; its parameters are drawn anew."""
+    train: Images
+    test: Images
+    recipe: Recipe
+    out: Path
+    seed: int = 0
+    augment: bool = True
+    trainer: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Further arguments of Lightning's Trainer, as devices and num_nodes."""
+    compiled: bool = True
+    """Whether torch.compile compiles the networks."""
+    quiet: bool = False
+
+
+def fresh(training: Training) -> nn.Module:
+    """
+    The network with parameters as PyTorch's own layers draw them.
+    """
+    seed_everything(training.seed, verbose=False)
+    network = training.make()
+    for module in network.modules():
+        if callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
+    if not any(isinstance(module, BinaryConv2d) for module in network.modules()):
+        raise ValueError("this network has no binary layer of blendir.models.binary, so there is nothing to train")
+    return network.float()
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """
+    Write the parameters as safetensors.
+    """
+    tensors = {key: value.contiguous().cpu() for key, value in network.state_dict().items()}
+    with whole_file(path) as beside:
+        beside.write_bytes(save(tensors))
+
+
+def describe(training: Training, weights: Path | None) -> dict[str, Any]:
+    """
+    What must be the same for a training to be resumed, as JSON holds it.
+    """
+    described = {"recipe": asdict(training.recipe), "seed": training.seed, "augment": training.augment}
+    described |= {"images": len(training.train), "weights": None if weights is None else weights.name}
+    return json.loads(json.dumps(described))
+
+
+@rank_zero_only
+def start(training: Training, weights: Path | None, resume: bool) -> None:
+    """
+    Make the folder of a new training, or check that the one to resume is the same.
+    """
+    described = describe(training, weights)
+    path = training.out / RECIPE
+    if not resume:
+        if training.out.exists() and any(training.out.iterdir()):
+            raise ValueError(f"{training.out}: is not empty; --resume goes on with it, or -o names another folder")
+        training.out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(described, indent=2) + "\n")
+        return
+    if not path.exists():
+        raise ValueError(f"{training.out}: there is no training to resume here")
+    found: dict[str, Any] = json.loads(path.read_text())
+    if differing := [key for key in described if found.get(key) != described[key]]:
+        raise ValueError(f"{path}: the training was begun with other settings: {', '.join(differing)}")
+
+
+def fit(training: Training, network: nn.Module, teacher: nn.Module | None, phase: Phase) -> None:
+    """
+    Run one phase, from its last whole epoch on where it was interrupted, and keep what it ends with.
+    """
+    folder = training.out / phase.name
+    task = Task(network, teacher, phase, training.augment)
+    if training.compiled:
+        task.compile()
+    last = folder / LAST
+    run = f"run_{len(list(folder.glob(f'{LOGS}/*')))}"
+    trainer = Trainer(
+        max_epochs=phase.epochs,
+        logger=[kind(folder, name=LOGS, version=run) for kind in (CSVLogger, TensorBoardLogger)],
+        callbacks=[
+            ModelCheckpoint(folder, filename=last.stem, enable_version_counter=False),
+            LearningRateMonitor("epoch"),
+        ],
+        plugins=[WholeFiles()],
+        precision="bf16-mixed",
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=not training.quiet,
+        **training.trainer,
+    )
+    trainer.fit(
+        task,
+        training.train.loader(training.recipe.batch, shuffle=True),
+        training.test.loader(training.recipe.batch, shuffle=False),
+        ckpt_path=str(last) if last.exists() else None,
+        weights_only=True,
+    )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        save_weights(network, folder / WEIGHTS)
+    trainer.strategy.barrier()
+
+
+def accuracy(network: nn.Module, images: Images) -> float:
+    """
+    The share of images whose largest score is at their label, in float32.
+    """
+    right = 0
+    network.eval()
+    with torch.no_grad():
+        for frames, labels in images.loader(500, shuffle=False):
+            right += int((network(frames).argmax(1) == labels).sum())
+    return right / len(images)
+
+
+def calibrate(training: Training, network: nn.Module) -> None:
+    """
+    Measure the batch norms of the finished network again, on training images in random order (batches of one class
+    would hide the variance between classes) and augmented as the network has seen them.
+    """
+    seed_everything(training.seed, verbose=False)
+    order = torch.randperm(len(training.train))[: training.recipe.calibration]
+    frames = training.train.frames[order]
+    measure_norms(network, *(crop_and_flip(frames) if training.augment else frames).split(RECALIBRATION_BATCH))
+
+
+def after(training: Training, phase: Phase) -> nn.Module:
+    """
+    The network that a phase has ended with. A new one: one that has been compiled would carry that along.
+    """
+    network = fresh(training)
+    load_weights(network, training.out / phase.name / WEIGHTS)
+    set_binary(network, activations=phase.binary_activations, weights=phase.binary_weights)
+    return network.eval()
+
+
+def run(training: Training, *, weights: Path | None = None, resume: bool = False) -> dict[str, Any]:
+    """
+    Run every phase of the recipe and return what `result.json` holds: the accuracies on the test images.
+
+    The folder gets one folder per phase (last.ckpt, logs for CSV and TensorBoard, model.safetensors) and at the end
+    model.safetensors, the trained network with its batch norms measured again, and curve.png. With `weights`, the
+    network starts from these instead of a phase with real weights. No phase is stopped early and no epoch is chosen by
+    its test accuracy: what counts is the last one. Raises ValueError where the folder holds something else.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    torch.set_float32_matmul_precision("high")
+    network = fresh(training)
+    if weights is not None:
+        load_weights(network, weights)
+    start(training, weights, resume)
+    teacher: nn.Module | None = None
+    result: dict[str, Any] = {"phases": {}}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning|torch")
+        for phase in training.recipe.phases:
+            if weights is not None and phase.binary_activations and not phase.binary_weights:
+                continue
+            if not (training.out / phase.name / WEIGHTS).exists():
+                real = not phase.binary_activations
+                fit(training, fresh(training) if real else network, teacher if phase.distillation else None, phase)
+            trained = after(training, phase)
+            result["phases"][phase.name] = accuracy(trained, training.test)
+            if phase.binary_activations:
+                network = trained
+            else:
+                teacher = trained
+    finish(training, network, result)
+    return result
+
+
+@rank_zero_only
+def finish(training: Training, network: nn.Module, result: dict[str, Any]) -> None:
+    """
+    Measure the batch norms again, then write the weights, the result and the curve.
+    """
+    calibrate(training, network)
+    result["accuracy"] = accuracy(network, training.test)
+    save_weights(network, training.out / WEIGHTS)
+    (training.out / RESULT).write_text(json.dumps(result, indent=2) + "\n")
+    names = [phase.name for phase in training.recipe.phases if phase.name in result["phases"]]
+    plot({name: training.out / name / LOGS for name in names}, training.out / CURVE)

@@ -1,0 +1,91 @@
+"""
+One phase of a training as PyTorch Lightning runs it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional
+
+from blendir.models.binary import set_binary
+from blendir.training.data import Batch, crop_and_flip
+from blendir.training.recipe import Phase
+
+
+def distillation_loss(scores: Tensor, teacher: Tensor) -> Tensor:
+    """
+    The Kullback-Leibler divergence of the network's class probabilities from the teacher's, mean over (N, classes).
+    """
+    return functional.kl_div(scores.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True)
+
+
+class Task(LightningModule):
+    """
+    Trains `network`, whose scores are (N, classes), for one phase; `teacher` is not trained.
+    """
+
+    def __init__(self, network: nn.Module, teacher: nn.Module | None, phase: Phase, augment: bool):
+        super().__init__()
+        set_binary(network, activations=phase.binary_activations, weights=phase.binary_weights)
+        self.network = network
+        self.teacher = teacher
+        self.phase = phase
+        self.augment = augment
+        if teacher is not None:
+            teacher.requires_grad_(False)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """
+        Compile the two networks in place; the keys of their parameters stay as they are.
+        """
+        for network in (self.network, self.teacher):
+            if network is not None:
+                network.compile(*args, **kwargs)
+
+    def on_train_epoch_start(self) -> None:
+        if self.teacher is not None:
+            self.teacher.eval()
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        frames, labels = batch
+        if self.trainer.training and self.augment:
+            frames = crop_and_flip(frames)
+        return frames.contiguous(memory_format=torch.channels_last), labels
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        frames, labels = batch
+        scores = self.network(frames).float()
+        loss = functional.cross_entropy(scores, labels)
+        self.log("train_loss", loss, on_epoch=True, on_step=False)
+        if self.teacher is not None:
+            with torch.no_grad():
+                taught = self.teacher(frames).float()
+            loss = loss + self.phase.distillation * distillation_loss(scores, taught)
+        self.log("train_accuracy", (scores.argmax(1) == labels).float().mean(), on_epoch=True, on_step=False)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        if not self.trainer.callback_metrics["train_loss"].isfinite():
+            where = f"phase {self.phase.name}, epoch {self.current_epoch + 1}"
+            raise ValueError(f"{where}: the loss is no longer finite; a lower learning rate or more images may help")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        frames, labels = batch
+        right = (self.network(frames).argmax(1) == labels).float().mean()
+        self.log("test_accuracy", right, prog_bar=True, sync_dist=True, batch_size=len(labels))
+
+    def configure_optimizers(self) -> Any:
+        phase, parameters = self.phase, self.network.parameters()
+        if phase.momentum is None:
+            optimizer = torch.optim.Adam(parameters, phase.rate, weight_decay=phase.weight_decay)
+        else:
+            optimizer = torch.optim.SGD(
+                parameters, phase.rate, phase.momentum, weight_decay=phase.weight_decay, nesterov=True
+            )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: phase.scale(step, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
