@@ -15,7 +15,7 @@ from blendir.models.binary import BinaryConv2d, Sign
 from blendir.models.blendnet import BLENDNET20_CHECKPOINT, BlendNetConfig
 from blendir.models.checkpoint import read_tensors
 
-FLAGS = ["alpha", "bn_m", "main_tail_bn", "shared_slope", "stem_act", "norm_affine"]
+FLAGS = ["alpha", "bn_m", "main_tail_bn", "shared_slope", "stem_act", "norm_affine", "relu", "concat_skip"]
 
 
 def forward(model: nn.Module, x: Tensor) -> Tensor:

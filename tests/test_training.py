@@ -118,7 +118,7 @@ def test_each_frame_is_moved_as_a_whole_and_perhaps_mirrored(count: int, height:
     frames = torch.randint(1, 256, (count, 2, height, width), dtype=torch.uint8)
     moved = crop_and_flip(frames)
     down, right = height // 8, width // 8
-    padded = np.pad(frames.numpy(), ((0, 0), (0, 0), (down, down), (right, right)))
+    padded = np.pad(frames.numpy(), ((0, 0), (0, 0), (down, down), (right, right)), "reflect")
     for index in range(count):
         possible = {
             part.tobytes()

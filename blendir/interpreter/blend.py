@@ -203,7 +203,7 @@ class BlendFunctions(InterpreterFunctions):
     @impl(blend.FixedConv2dOp)
     def run_fixed_conv2d(self, _: Interpreter, op: blend.FixedConv2dOp, args: PythonValues) -> PythonValues:
         x, weight, bias, *pad = args
-        dtype = kernels.exact_float(weight, magnitude(element_format(element(op.input))))
+        dtype = kernels.exact_type(weight, magnitude(element_format(element(op.input))))
         total = kernels.convolve(x, weight.astype(dtype), op.stride, op.pads, pad[0] if pad else None)
         bias = kernels.border_map(bias.astype(np.int64), x.shape, op.window, op.stride, op.pads)
         return (settle_products(total.astype(np.int64) + bias, op),)
@@ -229,7 +229,7 @@ class BlendFunctions(InterpreterFunctions):
     @impl(blend.FixedLinearOp)
     def run_fixed_linear(self, _: Interpreter, op: blend.FixedLinearOp, args: PythonValues) -> PythonValues:
         x, weight, bias = args
-        dtype = kernels.exact_float(weight, magnitude(element_format(element(op.input))))
+        dtype = kernels.exact_type(weight, magnitude(element_format(element(op.input))))
         total = x.astype(dtype) @ weight.astype(dtype).T
         return (settle_products(total.astype(np.int64) + bias, op),)
 

@@ -1,7 +1,7 @@
 """
 Vectorised numpy kernels of the interpreter, frames first.
 
-Sums of integers run as float matrix products where every partial sum is exact; the bound is checked, not assumed.
+Sums of integers run as float matrix products wherever every partial sum is exact; the bound is checked, not assumed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ Pair = tuple[int, int]
 CACHE_WORDS = 1 << 17
 
 
-def exact_float(weight: Array, magnitude: int) -> type[np.floating[Any]]:
+def exact_type(weight: Array, magnitude: int) -> type[np.floating[Any] | np.int64]:
     """
-    The narrowest float in which products with integers up to `magnitude` are summed exactly.
+    The fastest type in which products with integers up to `magnitude` are summed exactly: the narrowest float, else
+    64-bit integers.
     """
     flat = np.abs(weight.astype(np.float64)).reshape(weight.shape[0], -1)
     bound = float(flat.sum(axis=1).max(initial=0.0)) * magnitude
@@ -29,7 +30,9 @@ def exact_float(weight: Array, magnitude: int) -> type[np.floating[Any]]:
         return np.float32
     if bound < 1 << 53:
         return np.float64
-    raise OverflowError(f"sums up to {bound:.3g} are not exact in float64")
+    if bound < 1 << 62:
+        return np.int64
+    raise OverflowError(f"sums up to {bound:.3g} do not fit in 64 bits")
 
 
 def pad_frames(x: Array, padding: Pair, values: Array | None) -> Array:
@@ -49,7 +52,7 @@ def pad_frames(x: Array, padding: Pair, values: Array | None) -> Array:
 
 def convolve(x: Array, weight: Array, strides: Pair, padding: Pair, pad_values: Array | None = None) -> Array:
     """
-    `sum_{i, tap} w[o, i, tap] * x[n, i, p * stride + tap - padding]` in the type of `weight` (float).
+    `sum_{i, tap} w[o, i, tap] * x[n, i, p * stride + tap - padding]` in the type of `weight`.
 
     x: [N, I, H, W], weight: [O, I, KH, KW]. Returns [N, O, OH, OW].
     """

@@ -113,7 +113,7 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.FixedMvuOp)
     def run_fixed_mvu(self, _: Interpreter, op: stream.FixedMvuOp, args: PythonValues) -> PythonValues:
         x, weight, bias = args
-        dtype = kernels.exact_float(weight, magnitude(stream_type(op.input).format))
+        dtype = kernels.exact_type(weight, magnitude(stream_type(op.input).format))
         total = vectors(x, op).astype(dtype) @ weight.astype(dtype).T
         exact = total.astype(np.int64).reshape(len(x), -1, len(weight)) + classes(bias, op)
         frac = element_frac(op.bias)

@@ -7,6 +7,7 @@ with a batch norm that has no trainable scale or shift).
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -51,6 +52,10 @@ class BlendNetConfig:
     """A PReLU stands after the stem's batch norm."""
     norm_affine: bool = False
     """The batch norm after the add has a trainable scale and shift."""
+    relu: bool = False
+    """ReLU stands in place of each PReLU."""
+    concat_skip: bool = False
+    """The skip of a type B module doubles the channels by repeating them instead of a real 1x1 convolution."""
 
     def __post_init__(self):
         if not len(self.mean) == len(self.scale) == self.image[0]:
@@ -58,6 +63,8 @@ class BlendNetConfig:
                 f"{self.image[0]} input channels need as many means and scales, "
                 f"not {len(self.mean)} and {len(self.scale)}"
             )
+        if self.concat_skip and any(2 * a != b for a, b in pairwise(self.widths)):
+            raise ValueError("with concat_skip each stage has twice the channels of the one before")
         if not self.widths or self.modules_per_stage < 1:
             raise ValueError("a BlendNet has at least one stage of at least one module")
 
@@ -83,6 +90,15 @@ class Normalize(nn.Module):
         return (x.to(self.mean.dtype) - self.mean) / self.scale
 
 
+class RepeatChannels(nn.Module):
+    """
+    (N, C, H, W) -> (N, 2C, H, W): the same channels twice, as in FracBNN (Zhang et al., 2021).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x, x), 1)
+
+
 class BlendModule(nn.Module):
     """
     x' = norm(act(bn(conv(sign(x)))) + skip(x)), on (N, in, H, W) -> (N, out, H / stride, W / stride).
@@ -97,15 +113,12 @@ class BlendModule(nn.Module):
         self.sign = Sign()
         self.conv = BinaryConv2d(in_channels, out_channels, 3, stride, 1, config.alpha)
         self.bn = nn.BatchNorm2d(out_channels) if config.bn_m else nn.Identity()
-        self.act = nn.PReLU(1 if config.shared_slope else out_channels)
+        self.act = nn.ReLU() if config.relu else nn.PReLU(1 if config.shared_slope else out_channels)
         self.tail = nn.BatchNorm2d(out_channels) if config.main_tail_bn else nn.Identity()
         self.skip: nn.Module = nn.Identity()
         if stride == 2:
-            self.skip = nn.Sequential(
-                nn.AvgPool2d(2),
-                nn.Conv2d(in_channels, out_channels, 1, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
+            widen = [nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)]
+            self.skip = nn.Sequential(nn.AvgPool2d(2), *([RepeatChannels()] if config.concat_skip else widen))
         self.norm = nn.BatchNorm2d(out_channels, affine=config.norm_affine)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -48,12 +48,11 @@ from blendir.dialects.blend import (
 from blendir.interpreter import main_function
 from blendir.numerics import Format, Rounding, outside_sums, signed_bits
 from blendir.passes.folding import Pieces, Reals
-from blendir.passes.ranges import ASSUMED_INPUT, interval_magnitudes, measured_magnitudes
+from blendir.passes.ranges import ASSUMED_INPUT, Range, interval_magnitudes, measured
 from blendir.passes.rewriting import Grid, affine_of, integer_range, layer_of, pieces_of
 from blendir.passes.stage import VerifyStagePass
 
 SLOPE_BITS = 26
-GUARD = 2.0
 SUM_GUARD_BITS = 24
 
 
@@ -73,26 +72,24 @@ class Formats:
                 raise PassFailedException(f"quantize: {name} should be in 2..24, got {width}")
 
 
-def magnitudes(module: ModuleOp, calibration: NDArray[Any] | None) -> dict[SSAValue, float]:
+def ranges(module: ModuleOp, calibration: NDArray[Any] | None) -> dict[SSAValue, Range]:
     """
-    What formats must hold: interval bounds, or twice what calibration frames show where that is less.
+    What formats must hold: interval bounds, and what calibration frames show.
     """
     bounds = interval_magnitudes(module)
+    argument = main_function(module).body.block.args[0]
     if calibration is None:
-        argument = main_function(module).body.block.args[0]
         assumed = f" and an input in +-{ASSUMED_INPUT:g}" if is_real(argument) else ""
         warnings.warn(
             f"no calibration data: formats come from interval bounds{assumed}, which wastes bits; "
             "give frames with --calibrate X.npy (calibration= in Python)",
             stacklevel=2,
         )
-        return bounds
-    seen = measured_magnitudes(module, calibration)
-    argument = main_function(module).body.block.args[0]
+        return {value: Range(bound) for value, bound in bounds.items()}
     if is_real(argument):
-        seen[argument] = float(np.abs(calibration).max(initial=0.0))
         bounds[argument] = math.inf
-    return {v: min(bound, GUARD * seen[v]) if v in seen else bound for v, bound in bounds.items()}
+    spreads = measured(module, calibration)
+    return {value: Range(bound, spreads.get(value)) for value, bound in bounds.items()}
 
 
 class Quantizer:
@@ -100,9 +97,9 @@ class Quantizer:
     Rewrites the operations of `@main` in order; every float value gets a fixed-point one.
     """
 
-    def __init__(self, module: ModuleOp, formats: Formats, sizes: dict[SSAValue, float]):
+    def __init__(self, module: ModuleOp, formats: Formats, ranges: dict[SSAValue, Range]):
         self.formats = formats
-        self.sizes = sizes
+        self.ranges = ranges
         self.main = main_function(module)
 
     def run(self) -> None:
@@ -134,7 +131,7 @@ class Quantizer:
         """
         The format of a value.
         """
-        return Format.covering(self.sizes[value], width)
+        return self.ranges[value].format(width)
 
     def width_of(self, op: Operation) -> int:
         """
@@ -146,9 +143,17 @@ class Quantizer:
 
     def result_type(self, op: Operation) -> FixedType:
         """
-        The type of an operation's result.
+        The type of an operation's result. What only an addition uses is no finer than the sum: rounding it once more
+        there, half up from few bits, would move every sum the same way.
         """
-        return FixedType.of(self.cover(op.results[0], self.width_of(op)))
+        value = op.results[0]
+        fmt = self.cover(value, self.width_of(op))
+        uses = [use.operation for use in value.uses]
+        if len(uses) == 1 and isinstance(uses[0], AddOp):
+            excess = fmt.frac - self.cover(uses[0].result, self.formats.skip_bits).frac
+            if 0 < excess <= fmt.width - 2:
+                fmt = Format(fmt.width - excess, fmt.frac - excess)
+        return FixedType.of(fmt)
 
     def replace(self, op: BlendOp, new: list[Operation]) -> None:
         """
@@ -399,7 +404,7 @@ def quantize(module: ModuleOp, formats: Formats, calibration: NDArray[Any] | Non
     """
     Quantizes a folded module in place, with formats from calibration frames [N, ..] or from interval bounds.
     """
-    Quantizer(module, formats, magnitudes(module, calibration)).run()
+    Quantizer(module, formats, ranges(module, calibration)).run()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ How large the values of a folded module get: sound interval bounds, and what cal
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,27 +33,104 @@ from blendir.dialects.blend import (
     tensor_type,
 )
 from blendir.interpreter import main_function, run_module
+from blendir.numerics import Format
 from blendir.passes.rewriting import affine_of, integer_range, pieces_of
 
 ASSUMED_INPUT = 8.0
+GUARD = 2.0
+EXPONENTS = 64
+SAMPLE = 1 << 16
 Reals = NDArray[np.float64]
 Interval = tuple[Reals, Reals]
 
 
-def measured_magnitudes(module: ModuleOp, frames: NDArray[Any]) -> dict[SSAValue, float]:
+class Spread:
     """
-    The largest absolute value of every float result over calibration frames.
+    How the magnitudes of a value are spread over calibration frames, by power of two.
     """
-    largest: dict[SSAValue, float] = {}
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+        self.count = 0
+        self.sampled = 0
+        self.moments = np.zeros((3, 2 * EXPONENTS))
+
+    def add(self, values: Reals) -> None:
+        """
+        Takes in more values; all for the peak, an even sample for the rest.
+        """
+        if not values.size:
+            return
+        self.peak = max(self.peak, float(values.max()), -float(values.min()))
+        self.count += values.size
+        sizes = np.abs(values.ravel()[:: (values.size // SAMPLE) | 1])
+        self.sampled += sizes.size
+        bins = np.clip(np.frexp(sizes)[1] + EXPONENTS, 0, 2 * EXPONENTS - 1)
+        for moment, weights in zip(self.moments, (None, sizes, sizes * sizes), strict=True):
+            moment += np.bincount(bins, weights, 2 * EXPONENTS)
+
+    def excess(self, exponent: int) -> float:
+        """
+        The mean of `(|v| - 2**exponent)**2` over all values, those within `2**exponent` counting as 0.
+        """
+        first = min(max(exponent + 1 + EXPONENTS, 0), 2 * EXPONENTS)
+        count, total, squares = self.moments[:, first:].sum(axis=1)
+        limit = math.ldexp(1.0, exponent)
+        return float(squares - 2 * limit * total + limit * limit * count) / self.sampled
+
+
+@dataclass(frozen=True)
+class Range:
+    """
+    What is known of the magnitude of a value: a bound, and its spread where there are calibration frames.
+    """
+
+    bound: float
+    spread: Spread | None = None
+
+    @property
+    def largest(self) -> float:
+        """
+        What a format should hold where it has bits enough: GUARD times the largest magnitude seen, or the bound.
+        """
+        return self.bound if self.spread is None else min(self.bound, GUARD * self.spread.peak)
+
+    def format(self, width: int) -> Format:
+        """
+        The format of `width` bits with the least mean square error of rounding and clipping; with few bits, clipping
+        the rarest values costs less than a coarser unit for all. One value as large as `largest` is reckoned beside
+        the values seen.
+        """
+        widest = Format.covering(self.largest, width)
+        if self.spread is None or not self.spread.peak:
+            return widest
+        return min((Format(width, widest.frac + finer) for finer in range(EXPONENTS)), key=self.error)
+
+    def error(self, fmt: Format) -> float:
+        """
+        The mean square error of a format.
+        """
+        assert self.spread is not None
+        exponent = fmt.width - 1 - fmt.frac
+        beyond = max(0.0, self.largest - math.ldexp(1.0, exponent))
+        return self.spread.excess(exponent) + beyond**2 / self.spread.count + fmt.lsb**2 / 12
+
+
+def measured(module: ModuleOp, frames: NDArray[Any]) -> dict[SSAValue, Spread]:
+    """
+    The spread of every float result, and of a float input, over calibration frames.
+    """
+    spreads: defaultdict[SSAValue, Spread] = defaultdict(Spread)
+    argument = main_function(module).body.block.args[0]
+    if is_real(argument):
+        spreads[argument].add(np.asarray(frames, np.float64))
 
     def observe(op: Operation, index: int, value: NDArray[Any]) -> None:
-        result = op.results[index]
-        if is_real(result):
-            size = float(max(-value.min(), value.max(), 0.0)) if value.size else 0.0
-            largest[result] = max(largest.get(result, 0.0), size)
+        if is_real(op.results[index]):
+            spreads[op.results[index]].add(value)
 
     run_module(module, frames, observe)
-    return largest
+    return spreads
 
 
 def interval_magnitudes(module: ModuleOp) -> dict[SSAValue, float]:

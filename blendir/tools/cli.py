@@ -240,7 +240,7 @@ def models_command(quiet: bool, as_json: bool) -> None:
 
 @cli.command("evaluate")
 @click.argument("source", metavar="MODEL|NET.MLIR|DIR")
-@click.option("--data", required=True, type=FILE, metavar="PATH", help="CIFAR-10, class folders, or .npz.")
+@click.option("--data", required=True, type=FILE, metavar="PATH", help="CIFAR-10/100, class folders, or .npz.")
 @model_options
 @output_options
 def evaluate_command(
@@ -249,8 +249,8 @@ def evaluate_command(
     """
     Accuracy on labelled images: of a MODEL in PyTorch, of a module in the interpreter, of a design in C++.
 
-    PATH is CIFAR-10's python archive (packed or not), a folder or zip with test/<class>/<image>, or an .npz file with
-    frames x and labels y.
+    PATH is the python archive of CIFAR-10 or CIFAR-100 (packed or not), a folder or zip with test/<class>/<image>, or
+    an .npz file with frames x and labels y.
     """
     from blendir.tools.data import load_images
     from blendir.tools.evaluate import accuracy, runner

@@ -57,21 +57,30 @@ def whole_batch(taken: Any) -> Batch:
     return taken
 
 
+def mirrored(index: Tensor, size: int) -> Tensor:
+    """
+    Positions outside 0 .. size - 1 reflected at the border pixels.
+    """
+    return (size - 1) - (size - 1 - index.abs()).abs()
+
+
 def crop_and_flip(frames: Tensor) -> Tensor:
     """
-    Each frame moved by up to an eighth of its size in either direction, zeros coming in, and half of them mirrored.
+    Each frame moved by up to an eighth of its size in either direction, and half of them mirrored.
 
-    (N, C, H, W) to the same, in channels-last memory.
+    What comes in at the border is a reflection: black or grey would shift the statistics of every batch norm, which
+    are the thresholds of a binary network. (N, C, H, W) to the same, in channels-last memory.
     """
     count, _, height, width = frames.shape
-    down, right = height // 8, width // 8
-    padded = torch.nn.functional.pad(frames, (right, right, down, down))
 
-    def pick(limit: int) -> Tensor:
-        return torch.randint(0, limit, (count, 1), device=frames.device)
+    def offset(size: int) -> Tensor:
+        limit = size // 8
+        return torch.randint(-limit, limit + 1, (count, 1), device=frames.device)
 
-    rows = torch.arange(height, device=frames.device) + pick(2 * down + 1)
+    rows = torch.arange(height, device=frames.device) + offset(height)
     columns = torch.arange(width, device=frames.device).expand(count, -1)
-    columns = torch.where(pick(2).bool(), columns.flip(1), columns) + pick(2 * right + 1)
+    flip = torch.randint(0, 2, (count, 1), device=frames.device).bool()
+    columns = torch.where(flip, columns.flip(1), columns) + offset(width)
     frame = torch.arange(count, device=frames.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[frame, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    chosen = frames.permute(0, 2, 3, 1)[frame, mirrored(rows, height)[:, :, None], mirrored(columns, width)[:, None]]
+    return chosen.permute(0, 3, 1, 2)

@@ -24,7 +24,7 @@ from blendir.models.binary import BinaryConv2d, set_binary
 from blendir.models.checkpoint import load_weights
 from blendir.models.initialize import measure_norms
 from blendir.training.curve import plot
-from blendir.training.data import Images, crop_and_flip
+from blendir.training.data import Images
 from blendir.training.files import WholeFiles, whole_file
 from blendir.training.recipe import Phase, Recipe
 from blendir.training.task import Task
@@ -159,13 +159,12 @@ def accuracy(network: nn.Module, images: Images) -> float:
 
 def calibrate(training: Training, network: nn.Module) -> None:
     """
-    Measure the batch norms of the finished network again, on training images in random order (batches of one class
-    would hide the variance between classes) and augmented as the network has seen them.
+    Measure the batch norms of the finished network again, on training images as they are, in random order: batches of
+    one class would hide the variance between classes.
     """
     seed_everything(training.seed, verbose=False)
     order = torch.randperm(len(training.train))[: training.recipe.calibration]
-    frames = training.train.frames[order]
-    measure_norms(network, *(crop_and_flip(frames) if training.augment else frames).split(RECALIBRATION_BATCH))
+    measure_norms(network, *training.train.frames[order].split(RECALIBRATION_BATCH))
 
 
 def after(training: Training, phase: Phase) -> nn.Module:

@@ -1,0 +1,69 @@
+"""
+How much a network computes.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from xdsl.ir import Operation
+
+from blendir.dialects import stream
+from blendir.dialects.blend import (
+    FixedConv2dOp,
+    FixedLinearOp,
+    PackedBinaryConv2dOp,
+    PackedBinaryLinearOp,
+    tensor_type,
+)
+from blendir.dialects.stream import stream_type
+
+
+class Macs(NamedTuple):
+    """
+    Multiplications, each with its addition, per frame; taps on padding count.
+    """
+
+    bmac: int
+    """Of two bits."""
+    fpmac: int
+    """In fixed point."""
+
+
+def binary_weights(op: Operation) -> int:
+    """
+    The weight bits of a binary operation at [packed], unused lanes apart.
+    """
+    match op:
+        case PackedBinaryConv2dOp():
+            outputs, _, height, width = tensor_type(op.weight).get_shape()
+            return outputs * op.channels.value.data * height * width
+        case PackedBinaryLinearOp():
+            return tensor_type(op.weight).get_shape()[0] * op.channels.value.data
+        case _:
+            return 0
+
+
+def macs(op: Operation) -> Macs:
+    """
+    The multiplications of an operation at [packed] or of a process at [stream].
+    """
+    match op:
+        case PackedBinaryConv2dOp() | PackedBinaryLinearOp():
+            return Macs(binary_weights(op) * pixels(op), 0)
+        case FixedConv2dOp() | FixedLinearOp():
+            return Macs(0, prod(tensor_type(op.weight).get_shape()) * pixels(op))
+        case stream.MvuOp():
+            result = stream_type(op.results[0])
+            products = result.positions * result.length.data * op.vector
+            return Macs(products, 0) if isinstance(op, stream.BinaryMvuOp) else Macs(0, products)
+        case _:
+            return Macs(0, 0)
+
+
+def pixels(op: Operation) -> int:
+    """
+    How often an operation on tensors forms a product with all weights.
+    """
+    return prod(tensor_type(op.results[0]).get_shape()[2:])
