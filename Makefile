@@ -4,6 +4,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
+BROWSER := $(VENV)/.browser-done
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.setup-done
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Create .venv and install blendir with all it needs
+setup: $(STAMP) $(BROWSER) ## Create .venv and install blendir with all it needs
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,10 +20,13 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet -e '.[train,dev]'
 	@touch $@
 
+$(BROWSER): $(STAMP) tests/browser.py
+	-$(BIN)/python tests/browser.py && touch $@
+
 demo: $(STAMP) ## Compile BlendNet-20 and run photographs through every stage and the C++
 	$(BIN)/python -m blendir.tools.demo
 
-test: $(STAMP) ## Run pytest, then lit
+test: $(STAMP) $(BROWSER) ## Run pytest, then lit
 	@status=0; \
 	$(BIN)/python -m pytest -n $(JOBS) || status=1; \
 	$(BIN)/lit -sv -j $(JOBS) lit_tests || status=1; \

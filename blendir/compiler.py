@@ -17,10 +17,14 @@ from xdsl.dialects.builtin import ModuleOp
 
 from blendir.backends.hls.csim import Csim
 from blendir.backends.hls.print_cpp import Design
-from blendir.backends.hls.project import check_destination, device, project_files, report, write_project
+from blendir.backends.hls.project import check_destination, project_files, write_project
+from blendir.backends.hls.report import report
+from blendir.backends.hls.report_page import page
 from blendir.dialects.blend.types import ui8
 from blendir.interpreter import input_type
 from blendir.passes import pipeline
+from blendir.passes.devices import device
+from blendir.passes.schedule import SchedulePass
 from blendir.passes.stage import STAGES, Stage, is_stream, reached, stage_of
 from blendir.passes.timing import simulate
 
@@ -92,9 +96,14 @@ def compile_module(
     example: NDArray[Any] | None = None,
     calibration: NDArray[Any] | None = None,
     target: str = "xcvu9p",
-    clock_mhz: float = 340.0,
+    clock_mhz: float | None = None,
     fps: float | None = None,
+    cycles: int | None = None,
+    dsp: int | None = None,
+    lut: int | None = None,
+    bram: int | None = None,
     xnor: Literal["lut", "dsp", "auto"] = "lut",
+    preset: Literal["paper"] | None = None,
     ctx: Context | None = None,
     **options: Any,
 ) -> Build:
@@ -102,13 +111,18 @@ def compile_module(
     Lowers, schedules and writes a design to the folder `out`.
 
     model: a module at any stage, or an nn.Module with `example` frames. calibration: frames for the formats.
-    target: a device; fps: the frame rate to reach at clock_mhz (default: one 48-bit word per cycle per binary unit).
+    target: a device, which the design must fit; clock_mhz: its clock (default: the device's).
+    fps, or cycles per frame: the rate to reach at the least cost; dsp, lut, bram (18 Kbit blocks): upper bounds,
+    without a rate for the fastest design within them; with none of these, a 48-bit word per cycle per binary unit.
+    preset "paper": the configuration of the BlendNet paper, as far as it can be expressed.
     Options are those of the passes, as `quantize_bits=8`. The folder is replaced only if blendir made it.
     Raises ValueError, PassFailedException or UnsupportedModelError, each with one line that says what to do.
     """
     destination = Path(out)
     check_destination(destination)
-    device(target)
+    clock = clock_mhz or device(target).clock_mhz
+    goals: dict[str, Any] = {"cycles": cycles, "dsp": dsp, "lut": lut, "bram": bram, "preset": preset}
+    SchedulePass(fps, clock, xnor, **goals).check()
     if not isinstance(model, ModuleOp):
         if example is None:
             raise ValueError("an nn.Module needs example frames: compile(model, out, example=x)")
@@ -119,11 +133,11 @@ def compile_module(
         raise ValueError(f"the module is at [{stage_of(model)}]: its formats are fixed, calibration comes too late")
     stages = lower_all(model, calibration, ctx, options)
     module = stages["stream"].clone()
-    pipeline.schedule(module, fps, clock_mhz, xnor, ctx)
+    pipeline.schedule(module, fps, clock, xnor, ctx, target, **goals)
     stages["stream"] = module
     design = Design(module)
-    found = report(design, simulate(module), target, clock_mhz)
-    contents = project_files(design, stages, test_vectors(module, calibration), target, clock_mhz)
-    contents["report.json"] = json.dumps(found, indent=2) + "\n"
+    found = report(design, simulate(module), target, clock)
+    contents = project_files(design, stages, test_vectors(module, calibration), target, clock)
+    contents |= {"report.json": json.dumps(found, indent=2) + "\n", "report.html": page(found)}
     write_project(destination, contents)
     return Build(module, destination, found)

@@ -16,8 +16,10 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
+from blendir import lower
 from blendir.dialects import blend
 from blendir.numerics import PadMode
+from blendir.passes.schedule import SchedulePass
 from blendir.universe import BLENDIR_UNIVERSE
 
 Reals = NDArray[np.float64]
@@ -182,3 +184,24 @@ def reparsed(module: ModuleOp) -> ModuleOp:
     A module through its text.
     """
     return parsed(str(module))
+
+
+def scheduled(module: ModuleOp, fps: float | None = None) -> ModuleOp:
+    """
+    A scheduled copy.
+    """
+    return run_pass(module, SchedulePass(fps))
+
+
+def residual_network(rows: int, columns: int, channels: int, blocks: int = 1) -> ModuleOp:
+    """
+    Blocks `z + prelu(bn(bconv(sign(z))))`.
+    """
+    net = Net((channels, rows, columns))
+    z = net.input
+    for _ in range(blocks):
+        v = net.binary_conv(net.sign(z), net.random_bits(channels, channels, 3, 3), 1, 1)
+        y = net.norm(net.add(blend.PReluOp(net.norm(net.count(v)), *net.reals([0.25] * channels))))
+        z = net.add(blend.AddOp(y, z))
+    frames = net.rng.normal(size=(4, channels, rows, columns))
+    return lower(net.module(z), "stream", frames)

@@ -114,7 +114,7 @@ SLOTS:
   for (int i = 0; i < 9; ++i) row += i;
 }
 
-void xnor_lanes_dsp(stream<bits<16>>& in, stream<bits<16>>& out, int frames) {
+void binary_mvu_dsp(stream<bits<16>>& in, stream<bits<16>>& out, int frames) {
   for (int i = 0; i < frames; ++i) {
 #pragma HLS pipeline II=1 style=stp
     out.write(in.read());
@@ -144,7 +144,7 @@ COUNT = "  const int total = frames * CFG::pixels;\n"
         (f"{FLP}    for", "    next(in);\n    for", 10, "not pipelined"),
         (FLP, "#pragma HLS pipeline II=1\n", 10, "has the default style; write style=flp"),
         (FLP, "#pragma HLS pipeline II=1 style=stp\n", 10, "has stp; write style=flp"),
-        ("void xnor_lanes_dsp", "void xnor_lanes", 23, "has stp; write style=flp"),
+        ("void binary_mvu_dsp", "void binary_mvu", 23, "has stp; write style=flp"),
         ("style=stp", "style=frp", 23, "has frp; write style=flp"),
         (COUNT, f"{COUNT}  for (int f = 0; f < frames; ++f) {{", 8, ""),
         (COUNT, f"{COUNT}  while (!in.empty()) {{}}\n", 8, "waits in a loop"),

@@ -159,10 +159,15 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.PoolOp)
     def run_pool(self, _: Interpreter, op: stream.PoolOp, args: PythonValues) -> PythonValues:
         result = stream_type(op.result)
-        taps = args[0].reshape(len(args[0]), result.positions, op.taps.value.data, result.length.data)
+        kh, kw, parts = op.window
+        rows, columns = result.rows.data, result.columns.data
+        taps = args[0].reshape(len(args[0]), rows, kh, columns, kw, parts, result.length.data)
+        axes = (2, 4, 5)
         if op.kind.data is stream.PoolKind.SUM:
-            return (taps.sum(axis=2, dtype=integer_dtype(result.format.width)),)
-        return (taps.any(axis=2) if result.element == i1 else taps.max(axis=2),)
+            pooled = taps.sum(axis=axes, dtype=integer_dtype(result.format.width))
+        else:
+            pooled = taps.any(axis=axes) if result.element == i1 else taps.max(axis=axes)
+        return (pooled.reshape(len(pooled), result.positions, result.length.data),)
 
     @impl(stream.ForkOp)
     def run_fork(self, _: Interpreter, op: stream.ForkOp, args: PythonValues) -> PythonValues:

@@ -345,7 +345,7 @@ class Lowering:
 
     def pool(self, op: blend.AvgPool2dOp | blend.MaxPool2dOp) -> Placed:
         """
-        Windows, then a reduction of their taps.
+        Windows and a reduction of their taps; windows side by side are reduced as they stream.
         """
         placed, shape, lanes = self.channels_of(op.input, op.layer_name)
         kind, made = stream.PoolKind.SUM, element(op.result)
@@ -356,7 +356,9 @@ class Lowering:
             kind = stream.PoolKind.OR if made == i1 else stream.PoolKind.MAX
             if any(op.pads) and kind is stream.PoolKind.MAX:
                 pad = self.constant(np.full(shape[0], source.format.low), i64)
-        vectors = self.window(op, placed, shape, pad)
+        tiles = all(n % k == 0 for n, k in zip(shape[1:], op.window, strict=True))
+        side_by_side = tiles and op.window == op.stride and not any(op.pads)
+        vectors = placed.value if side_by_side else self.window(op, placed, shape, pad)
         rows, columns = tensor_type(op.result).get_shape()[2:]
         process = stream.PoolOp(vectors, op.window[0] * op.window[1], kind, (rows, columns, shape[0]), made, op.layer)
         order = raster([shape[0], rows, columns])

@@ -18,11 +18,12 @@ from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 from xdsl.utils.exceptions import PassFailedException
 
+from blendir.passes.fifos import check_fifos
 from blendir.passes.fold_bn import FoldBNPass
 from blendir.passes.lower_to_stream import LowerToStreamPass
 from blendir.passes.pack48 import Pack48Pass
 from blendir.passes.quantize import QuantizePass, quantize
-from blendir.passes.schedule import SchedulePass
+from blendir.passes.schedule import SchedulePass, fit
 from blendir.passes.stage import STAGES, Stage, VerifyStagePass, is_packed, is_stream, reached, stage_of
 from blendir.passes.timing import processes
 
@@ -166,12 +167,21 @@ def schedule(
     clock_mhz: float = 340.0,
     xnor: Any = "lut",
     ctx: Context | None = None,
+    target: str | None = None,
+    **goals: Any,
 ) -> None:
     """
-    Schedules a [stream] module in place; one that is already scheduled must not be given another rate.
+    Schedules a [stream] module in place; one that is already scheduled must not be given another goal.
+
+    goals: `cycles`, `dsp`, `lut`, `bram` or `preset`, as of the pass. target: a device that the design must fit.
     """
-    if is_scheduled(module):
-        if fps is not None:
-            raise ValueError("the module is already scheduled; give the rate when it is lowered")
-        return
-    run_pass(ctx or Context(allow_unregistered=True), module, SchedulePass(fps, clock_mhz, xnor))
+    step = SchedulePass(fps, clock_mhz, xnor, **goals)
+    fresh = not is_scheduled(module)
+    if fresh:
+        run_pass(ctx or Context(allow_unregistered=True), module, step)
+    elif step != SchedulePass(None, clock_mhz, xnor):
+        raise ValueError("the module is already scheduled; give the rate when it is lowered")
+    else:
+        check_fifos(module)
+    if target is not None:
+        fit(module, target, step, fresh)

@@ -1,80 +1,32 @@
 """
-`schedule`: how parallel each process is, how its XNORs are made, and how deep and where each FIFO is.
+`schedule`: how parallel each process is, what makes its XNORs, where its weights are, and how deep each FIFO is.
+
+What is asked for is a rate (`fps`, `cycles`), bounds on resources (`dsp`, `lut`, `bram`), or both. With a rate the
+design of least cost is taken (`PRICES` says what a DSP and a block RAM are worth), with bounds alone the fastest, and
+with neither the one whose busiest binary unit takes a 48-bit word per cycle.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, ModuleOp, StringAttr, i64
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import IntAttr, ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from blendir.dialects import stream
-from blendir.dialects.stream import PAYLOAD_BITS, StreamType, stream_type
+from blendir.dialects.stream import stream_type
 from blendir.packing import WORD_BITS
-from blendir.passes.timing import cycles_per_frame, latency_of, processes, simulate
+from blendir.passes.choices import BUDGETED
+from blendir.passes.devices import NAMES, device
+from blendir.passes.layout import build, unschedule, used_by
+from blendir.passes.search import SCALE, WEIGHTS, Limits, Space, cheapest, fastest_cycles, layouts
+from blendir.passes.timing import cycles_per_frame, processes, simulate
 
 DEFAULT_MULTIPLIERS = 8
-FIFO_MARGIN = 2
-LUTS_PER_BRAM = 192
-
-
-def divisors(number: int) -> list[int]:
-    """
-    All divisors, smallest first.
-    """
-    return [d for d in range(1, number + 1) if number % d == 0]
-
-
-def simd_choices(op: stream.MvuOp) -> list[int]:
-    """
-    How many elements of the vector a unit may take per cycle.
-    """
-    source = stream_type(op.operands[0])
-    limit = PAYLOAD_BITS // source.format.width
-    length = source.length.data
-    if source.positions != stream_type(op.results[0]).positions:
-        return [d for d in divisors(length) if d <= limit]
-    if isinstance(op, stream.BinaryMvuOp):
-        words = [n for n in range(WORD_BITS, length, WORD_BITS) if n <= limit]
-        return [*words, length] if length <= limit else words
-    return sorted({-(-length // beats) for beats in range(1, length + 1)} & set(range(1, limit + 1)))
-
-
-def cheapest_fold(op: stream.MvuOp, budget: int) -> tuple[int, int]:
-    """
-    The (PE, SIMD) with the fewest lanes that needs at most `budget` cycles per frame, or else the fastest.
-    """
-    result = stream_type(op.results[0])
-    outputs = result.length.data
-    limit = PAYLOAD_BITS // result.format.width
-    best: tuple[tuple[int, int, int], int, int] | None = None
-    for simd in simd_choices(op):
-        for pe in (d for d in divisors(outputs) if d <= limit):
-            cycles = result.positions * (outputs // pe) * -(-op.vector // simd)
-            cycles = max(cycles, line_buffer_cycles(op, simd))
-            rank = (max(0, cycles - budget), pe * simd, pe)
-            if best is None or rank < best[0]:
-                best = (rank, pe, simd)
-    assert best is not None
-    return best[1], best[2]
-
-
-def line_buffer_cycles(op: stream.ProcessOp, group: int) -> int:
-    """
-    Cycles per frame of the line buffer before a process, were its result in beats of `group`; 0 where there is none.
-    """
-    window = op.operands[0].owner
-    if not isinstance(window, stream.WindowOp):
-        return 0
-    source, result = stream_type(window.input), stream_type(window.result)
-    return source.positions * source.beats + result.positions * (-(-result.length.data // group) - 1)
 
 
 def default_budget(found: Iterable[stream.ProcessOp]) -> int:
@@ -95,202 +47,196 @@ def work(op: stream.MvuOp, lanes: int) -> int:
     return result.positions * result.length.data * -(-op.vector // lanes)
 
 
-def unschedule(module: ModuleOp) -> None:
+def shares(limits: Limits) -> tuple[int, ...]:
     """
-    Back to one element per beat, without width converters, as `lower-to-stream` leaves a module.
+    Weights by which each bound counts the same.
     """
-    for op in processes(module):
-        if isinstance(op, stream.WindowOp) and op.geometry == ((1, 1), (1, 1), (0, 0)):
-            op.result.replace_all_uses_with(op.input)
-            op.detach()
-            op.erase()
+    most = max(limits.values(), default=0) + 1
+    return tuple(SCALE * most // (limits[kind] + 1) if kind in limits else 0 for kind in BUDGETED)
+
+
+def build_within(module: ModuleOp, space: Space, cycles: int, limits: Limits) -> bool:
+    """
+    Makes a design of at most `cycles` cycles per frame within bounds that include its FIFOs, if that is found.
+
+    FIFOs are sized after the search. Where they break the bound of block RAMs, they go to LUTs; where they break another
+    one, it is tightened by as much; in the end all bounds are approached at once.
+    """
+    bounds, block_ram = limits, True
+    for weights in (WEIGHTS, WEIGHTS, WEIGHTS, shares(limits)):
+        layout = cheapest(space, cycles, bounds, weights)
+        bounds = limits
+        if layout is None:
             continue
-        for value in op.results:
-            if isinstance(value.type, StreamType):
-                value._type = value.type.grouped(1)  # pyright: ignore[reportPrivateUsage]
+        used = build(module, layout, block_ram)
+        over = {kind: max(0, used[kind] - limit) for kind, limit in limits.items()}
+        if not any(over.values()):
+            return True
+        if block_ram and over.get("bram18"):
+            block_ram = False
+        else:
+            bounds = {kind: limit - over[kind] for kind, limit in limits.items()}
+    return False
 
 
-class Scheduler:
+def fastest_within(module: ModuleOp, space: Space, limits: Limits) -> int | None:
     """
-    Gives every stream its group, in order, and changes groups where neighbours differ.
+    Makes the fastest design within bounds and returns its cycles per frame; None where there is none.
     """
-
-    def __init__(self, module: ModuleOp, budget: int):
-        self.module = module
-        self.budget = budget
-
-    def run(self) -> None:
-        """
-        Schedules all processes.
-        """
-        for op in processes(self.module):
-            self.place(op)
-
-    def regroup(self, value: SSAValue, group: int) -> None:
-        """
-        Changes a stream's group where it is made.
-        """
-        value._type = stream_type(value).grouped(group)  # pyright: ignore[reportPrivateUsage]
-
-    def demand(self, op: stream.ProcessOp, index: int, group: int) -> None:
-        """
-        Makes an operand arrive in another group: from its line buffer, or through a width converter.
-        """
-        value = op.operands[index]
-        if stream_type(value).group.data == group:
-            return
-        if isinstance(value.owner, stream.WindowOp):
-            self.regroup(value, group)
-            return
-        producer = value.owner
-        assert isinstance(producer, stream.ProcessOp)
-        converter = stream.WindowOp(
-            value, (1, 1), (1, 1), (0, 0), group=group, layer=f"{op.layer_name}.regroup{index or ''}"
-        )
-        block = op.parent
-        assert block is not None
-        block.insert_ops_before([converter], op)
-        op.operands[index] = converter.result
-
-    def place(self, op: stream.ProcessOp) -> None:
-        """
-        Chooses the groups of one process.
-        """
-        match op:
-            case stream.SourceOp():
-                self.regroup(op.result, self.source_group(op))
-            case stream.MvuOp():
-                pe, simd = cheapest_fold(op, self.budget)
-                self.demand(op, 0, simd)
-                self.regroup(op.results[0], pe)
-            case stream.PoolOp():
-                self.pool(op)
-            case stream.ForkOp():
-                for copy in op.copies:
-                    self.regroup(copy, stream_type(op.input).group.data)
-            case stream.ElementwiseOp() | stream.ConcatOp():
-                self.match(op)
-            case _:
-                pass
-
-    def source_group(self, op: stream.SourceOp) -> int:
-        """
-        Whole pixels where they fit a beat of 64 bits or the rate asks for them.
-        """
-        kind = stream_type(op.result)
-        width = kind.format.width
-        fitting = [d for d in divisors(kind.length.data) if d * width <= PAYLOAD_BITS]
-        fast = [d for d in fitting if kind.positions * (kind.length.data // d) <= self.budget]
-        small = [d for d in fitting if d * width <= 64]
-        return max(small[-1], fast[0] if fast else fitting[-1])
-
-    def pool(self, op: stream.PoolOp) -> None:
-        """
-        The smallest group that keeps the rate.
-        """
-        kind = stream_type(op.result)
-        beats = kind.positions * op.taps.value.data * kind.length.data
-        limit = PAYLOAD_BITS // max(kind.format.width, stream_type(op.input).format.width)
-        groups = [d for d in divisors(kind.length.data) if d <= limit]
-        fast = [d for d in groups if max(beats // d, line_buffer_cycles(op, d)) <= self.budget]
-        source = stream_type(op.input)
-        keeps = not isinstance(op.input.owner, stream.WindowOp) and source.group.data in fast
-        group = source.group.data if keeps else (fast or groups[-1:])[0]
-        self.demand(op, 0, group)
-        self.regroup(op.result, group)
-
-    def match(self, op: stream.ProcessOp) -> None:
-        """
-        Streams that are processed beat for beat take a common group that divides them all.
-        """
-        inputs = [i for i, v in enumerate(op.operands) if isinstance(v.type, StreamType)]
-        kinds = [stream_type(op.operands[i]) for i in inputs]
-        widest = max(k.format.width for k in (*kinds, *map(stream_type, op.results)))
-        common = math.gcd(*(k.length.data for k in kinds))
-        least = min(k.group.data for k in kinds)
-        fitting = [d for d in divisors(common) if d * widest <= PAYLOAD_BITS]
-        group = max(d for d in fitting if d <= least)
-        for index in inputs:
-            self.demand(op, index, group)
-        for value in op.results:
-            self.regroup(value, group)
+    start = fastest_cycles(space, limits)
+    for cycles in space.candidates[space.candidates.index(start) :] if start is not None else []:
+        if build_within(module, space, cycles, limits):
+            return cycles
+    return None
 
 
-def fifo_storage(kind: StreamType, depth: int) -> str:
+def smallest(module: ModuleOp, space: Space, limits: Limits) -> str:
     """
-    Shift registers cost a LUT per bit and 32 beats, block RAMs hold 18 Kbit; the cheaper one.
+    The least of one bounded resource with which there is a design, others as bounded if that is possible.
     """
-    luts = kind.payload * -(-depth // 32)
-    blocks = -(-kind.payload // 36) * -(-depth // 512)
-    return "bram" if luts > LUTS_PER_BRAM * blocks else "srl"
+    for kind in limits:
+        weights = tuple(int(kind == other) for other in BUDGETED)
+        others = {other: limit for other, limit in limits.items() if other != kind}
+        for bounds in (others, {}):
+            layout = cheapest(space, space.candidates[-1], bounds, weights)
+            if layout is not None and (used := build(module, layout, kind != "bram18")[kind]) > limits[kind]:
+                return f"the smallest needs {used} {NAMES[kind]}" + (f" with at most {wording(others)}" * bool(bounds))
+    return "no two of the bounds can be kept together"
 
 
-def size_fifos(module: ModuleOp) -> None:
+def wording(limits: Limits) -> str:
     """
-    Gives each FIFO the greatest occupancy of the simulation, a margin, and rounds up to what its storage holds anyway.
+    Bounds in words.
     """
-    timing = simulate(module)
-    for op in processes(module):
-        values = [v for v in op.results if isinstance(v.type, StreamType)]
-        depths: list[int] = []
-        for value in values:
-            need = timing.occupancy[value] + FIFO_MARGIN
-            depths.append(need if need <= 2 else -(-need // 16) * 16)
-        op.latency = IntAttr(latency_of(op))
-        if values:
-            op.fifo_depths = DenseArrayBase.from_list(i64, depths)
-            op.fifo_storage = ArrayAttr(
-                [StringAttr(fifo_storage(stream_type(v), d)) for v, d in zip(values, depths, strict=True)]
-            )
+    return " and ".join(f"{limit} {NAMES[kind]}" for kind, limit in limits.items())
 
 
 @dataclass(frozen=True)
 class SchedulePass(ModulePass):
     """
-    Sets parallelism for a frame rate (default: one 48-bit word per cycle per binary unit), XNOR kind and FIFOs.
+    Sets parallelism, kinds of XNOR, storage and FIFOs for a rate, for bounds on resources, or as a preset.
     """
 
     name = "schedule"
     fps: float | None = None
     clock_mhz: float = 340.0
     xnor: Literal["lut", "dsp", "auto"] = "lut"
+    cycles: int | None = None
+    dsp: int | None = None
+    lut: int | None = None
+    bram: int | None = None
+    preset: str | None = None
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """
+        The bounds that are given.
+        """
+        given = {"dsp": self.dsp, "lut": self.lut, "bram18": self.bram}
+        return {kind: limit for kind, limit in given.items() if limit is not None}
+
+    def check(self) -> None:
+        """
+        Refuses options that contradict each other or mean nothing.
+        """
+        if self.clock_mhz <= 0 or (self.fps is not None and self.fps <= 0):
+            raise PassFailedException(f"fps {self.fps} and clock {self.clock_mhz} MHz should be positive")
+        if self.fps is not None and self.cycles is not None:
+            raise PassFailedException("fps and cycles both set the rate; give one of them")
+        if self.preset not in (None, "paper"):
+            raise PassFailedException(f"unknown preset {self.preset}; there is: paper")
+        if self.preset is not None and (self.limits or self.fps is not None or self.cycles is not None):
+            raise PassFailedException("a preset sets the parallelism; give it without fps, cycles, dsp, lut and bram")
+        if any(limit < 0 for limit in self.limits.values()):
+            raise PassFailedException(f"{wording(self.limits)}: bounds should not be negative")
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self.check()
         unschedule(op)
-        budget = default_budget(processes(op))
-        if self.fps is not None:
-            if self.fps <= 0 or self.clock_mhz <= 0:
-                raise PassFailedException(f"fps {self.fps} and clock {self.clock_mhz} MHz should be positive")
-            budget = int(self.clock_mhz * 1e6 / self.fps)
-        Scheduler(op, budget).run()
-        if self.fps is not None:
-            self.check_rate(op, budget)
-        for unit in processes(op):
-            if isinstance(unit, stream.BinaryMvuOp):
-                unit.xnor = StringAttr(self.xnor_of(unit))
-        size_fifos(op)
+        if self.preset is not None:
+            space = layouts(processes(op), self.xnor, self.preset)
+            build_within(op, space, space.candidates[-1], {})
+        elif self.rate is not None or not self.limits:
+            self.at_rate(op)
+        else:
+            space = layouts(processes(op), self.xnor)
+            if fastest_within(op, space, self.limits) is None:
+                reached = smallest(op, space, self.limits)
+                raise PassFailedException(f"no design has at most {wording(self.limits)}: {reached}")
+        timing = simulate(op)
+        for process in processes(op):
+            process.interval = IntAttr(timing.cycles[process])
+            process.start = IntAttr(timing.spans[process][0])
 
-    def check_rate(self, module: ModuleOp, budget: int) -> None:
+    @property
+    def rate(self) -> int | None:
+        """
+        The cycles per frame that are asked for.
+        """
+        return self.cycles if self.fps is None else int(self.clock_mhz * 1e6 / self.fps)
+
+    def at_rate(self, module: ModuleOp) -> None:
+        """
+        Makes the cheapest design of a rate, within the bounds that are given; without a rate, of the default one, or
+        the fastest if that is slower.
+        """
+        found = processes(module)
+        cycles = default_budget(found) if self.rate is None else self.rate
+        if build_within(module, layouts(found, self.xnor, most=cycles), cycles, self.limits):
+            return
+        unschedule(module)
+        space = layouts(processes(module), self.xnor)
+        fastest = fastest_cycles(space, {})
+        assert fastest is not None
+        if self.rate is None:
+            build_within(module, space, fastest, {})
+        elif cycles < fastest:
+            self.refuse(space, fastest)
+        else:
+            within = fastest_within(module, space, self.limits)
+            reached = smallest(module, space, self.limits) if within is None else f"the fastest takes {within}"
+            bounds = wording(self.limits)
+            raise PassFailedException(f"no design of {cycles} cycles per frame has at most {bounds}: {reached}")
+
+    def refuse(self, space: Space, fastest: int) -> None:
         """
         Names the process that is too slow for the rate.
         """
-        slowest = max(processes(module), key=cycles_per_frame)
-        cycles = cycles_per_frame(slowest)
-        if cycles > budget:
-            reached = self.clock_mhz * 1e6 / cycles
-            raise PassFailedException(
-                f"{self.fps:g} frames per second leave {budget} cycles at {self.clock_mhz:g} MHz, but "
-                f"{slowest.layer_name} needs {cycles}; the fastest rate is {reached:.0f}"
-            )
+        slowest = max(space.choices, key=lambda op: min(c.cycles for c in space.choices[op]))
+        asked = f"{self.cycles} cycles per frame are too few"
+        if self.fps is not None:
+            asked = f"{self.fps:g} frames per second leave {self.rate} cycles at {self.clock_mhz:g} MHz"
+        reached = self.clock_mhz * 1e6 / fastest
+        raise PassFailedException(
+            f"{asked}, but {slowest.layer_name} needs {fastest}; the fastest rate is {reached:.0f}"
+        )
 
-    def xnor_of(self, op: stream.BinaryMvuOp) -> str:
-        """
-        `auto` uses DSPs where whole words are XNORed with weights from a memory.
-        """
-        whole = op.simd % WORD_BITS == 0
-        if self.xnor == "dsp" and not whole and op.vector > WORD_BITS:
-            return "lut"
-        if self.xnor != "auto":
-            return self.xnor
-        rows, beats = op.fold
-        return "dsp" if whole and rows * beats >= 4 else "lut"
+
+def fit(module: ModuleOp, target: str, step: SchedulePass, rebuild: bool = True) -> None:
+    """
+    Checks that a scheduled module fits its device. One that does not is made again within the device, at the same rate;
+    PassFailedException, which names the fastest rate that does, where that is impossible or not allowed.
+    """
+    chosen, used = device(target), used_by(module)
+    kind = chosen.overflow(used)
+    if kind is None:
+        return
+    cycles = max(map(cycles_per_frame, processes(module)))
+    room = {kind: min(step.limits.get(kind, limit), limit) for kind, limit in chosen.limits.items()}
+    within = SchedulePass(None, step.clock_mhz, step.xnor, None, room["dsp"], room["lut"], room["bram18"])
+    context = Context(allow_unregistered=True)
+    trial = module.clone()
+    message = f"{target} has {getattr(chosen, kind)} {NAMES[kind]} but the design needs {used[kind]}"
+    try:
+        if rebuild and step.preset is None:
+            replace(within, cycles=cycles).apply(context, module)
+            if chosen.overflow(used_by(module)) is None:
+                return
+    except PassFailedException:
+        pass
+    try:
+        within.apply(context, trial)
+    except PassFailedException:
+        raise PassFailedException(f"{message}; no design of this network fits, choose a larger device") from None
+    fastest = step.clock_mhz * 1e6 / max(map(cycles_per_frame, processes(trial)))
+    raise PassFailedException(f"{message}; the fastest that fits makes {fastest:.0f} frames per second")

@@ -1,8 +1,9 @@
 """
 When the processes of a scheduled module fire: a cycle-level simulation of the whole graph as max-plus recurrences.
 
-A process fires once per cycle while its inputs last: firing n happens at `n + max over m <= n (ready(m) - m)`. FIFOs
-are unbounded here, so that the greatest occupancy is the depth at which none of them ever stalls the source's rate.
+A process fires once per cycle while its inputs last: firing n happens at `n + max over m <= n (ready(m) - m)`. What it
+writes lands in a FIFO `latency_of` cycles later (style flp), or once that many further firings have pushed it through
+the pipeline (style stp), and can be read `forward_latency` cycles after that. FIFOs are unbounded here.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from blendir.dialects import stream
 from blendir.dialects.blend import ConstantOp
 from blendir.dialects.stream import StreamType, stream_type
 from blendir.interpreter import main_function
+from blendir.passes.resources import uses_dsp_xnor
 
 Times = NDArray[np.int64]
-FIFO_LATENCY = 1
+FORWARD_LATENCY = {"srl": 1, "bram": 3}
 LATENCY: dict[str, int] = {
     "stream.source": 2,
     "stream.window": 4,
@@ -49,13 +51,40 @@ class Firing:
 @dataclass(frozen=True)
 class Timing:
     """
-    What the simulation found, in cycles; `occupancy` is the greatest number of beats in the FIFO behind a value.
+    What the simulation found, in cycles; `spans` says when a frame of the steady state is in a process, from its first
+    read to its last write, counted from when its first beat enters the design.
     """
 
     frame_interval: int
     first_frame_latency: int
-    occupancy: dict[SSAValue, int]
     cycles: dict[stream.ProcessOp, int]
+    spans: dict[stream.ProcessOp, tuple[int, int]]
+
+    def batch_cycles(self, frames: int) -> int:
+        """
+        Cycles of a batch that finds the pipeline idle: no frame waits for the one before it.
+        """
+        return self.first_frame_latency + (frames - 1) * self.frame_interval
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    A batch of frames that enter every `interval` cycles: the cycles in which the beats of each FIFO land and are read.
+    """
+
+    frames: int
+    interval: int
+    landed: dict[SSAValue, Times]
+    read: dict[SSAValue, Times]
+
+    @property
+    def leaving(self) -> Times:
+        """
+        When the last word of each frame leaves.
+        """
+        words = next(landed for value, landed in self.landed.items() if value not in self.read)
+        return words[len(words) // self.frames - 1 :: len(words) // self.frames]
 
 
 def firing(op: stream.ProcessOp, frames: int) -> Firing:
@@ -120,11 +149,10 @@ def pool_firing(op: stream.PoolOp, frames: int) -> Firing:
     A cycle per beat read; results leave while the last tap arrives.
     """
     result = stream_type(op.result)
-    taps = op.taps.value.data
-    starts = np.arange(result.positions * frames)[:, None] * (taps * result.beats)
-    writes = starts + (taps - 1) * result.beats + np.arange(result.beats)
-    count = result.positions * frames * taps * result.beats
-    return Firing(count, [np.arange(count)], [writes.reshape(-1)])
+    kh, kw, parts = op.window
+    shape = (result.rows.data * frames, kh, result.columns.data, kw * parts, result.beats)
+    cycles = np.arange(np.prod(shape)).reshape(shape)
+    return Firing(cycles.size, [cycles.reshape(-1)], [cycles[:, -1, :, -1].reshape(-1)])
 
 
 def concat_firing(op: stream.ConcatOp, frames: int) -> Firing:
@@ -145,14 +173,34 @@ def latency_of(op: stream.ProcessOp) -> int:
     return LATENCY.get(op.name, DEFAULT_LATENCY)
 
 
+def stops_when_starved(op: stream.ProcessOp) -> bool:
+    """
+    Whether the pipeline is of style stp and keeps its results while there is no input: where DSPs make the XNORs.
+    """
+    return uses_dsp_xnor(op)
+
+
+def forward_latency(value: SSAValue) -> int:
+    """
+    Cycles from a beat's landing in a FIFO to its first chance to be read.
+    """
+    op = value.owner
+    assert isinstance(op, stream.ProcessOp)
+    storage = "srl" if op.fifo_storage is None else op.fifo_storage.data[op.results.index(value)].data
+    return FORWARD_LATENCY[storage]
+
+
 def processes(module: ModuleOp) -> list[stream.ProcessOp]:
     """
-    The processes in order; ValueError where something else is left.
+    The processes in order; ValueError where something else is left or streams go in a circle.
     """
     found: list[stream.ProcessOp] = []
     for op in main_function(module).body.block.ops:
         if isinstance(op, stream.ProcessOp):
             found.append(op)
+            for writer in (v.owner for v in op.operands):
+                if isinstance(writer, stream.ProcessOp) and writer not in found:
+                    raise ValueError(f"a cycle: {op.layer_name} reads {writer.layer_name} before it is made")
         elif not isinstance(op, ConstantOp | func.ReturnOp):
             raise ValueError(f"{op.name} is not a process: the module is not at [stream]")
     return found
@@ -168,43 +216,66 @@ def cycles_per_frame(op: stream.ProcessOp) -> int:
 def simulate(module: ModuleOp) -> Timing:
     """
     Simulates frames entering at the rate of the slowest process: chained ones for the interval from the third to the
-    fourth and for the FIFOs, a single one for the latency.
+    fourth, a single one for the latency.
     """
     found = processes(module)
     cycles = {op: cycles_per_frame(op) for op in found}
-    interval = max(cycles.values())
-    alone, _ = departures(found, 1, interval)
-    # the fourth frame must leave before the batch ends, where line buffers are flushed faster
-    frames = 5 + -(-int(alone[0]) // interval)
-    chained, occupancy = departures(found, frames, interval)
-    return Timing(int(chained[3] - chained[2]), int(alone[0]) + 1, occupancy, cycles)
+    first, chained = run_full_rate(found, max(cycles.values()))
+    spans = {op: span(op, chained, 2) for op in found}
+    return Timing(int(chained.leaving[3] - chained.leaving[2]), int(first.leaving[0]) + 1, cycles, spans)
 
 
-def departures(found: list[stream.ProcessOp], frames: int, interval: int) -> tuple[Times, dict[SSAValue, int]]:
+def span(op: stream.ProcessOp, batch: Run, frame: int) -> tuple[int, int]:
     """
-    When the last beat of each frame leaves, and the greatest occupancy of each FIFO.
+    When a frame is in a process, from its first read to after its last write, counted from when the frame enters.
     """
-    available: dict[SSAValue, Times] = {}
-    occupancy: dict[SSAValue, int] = {}
-    leaving = np.zeros(1, np.int64)
+    entered = frame * batch.interval
+    reads = [batch.read[v].reshape(batch.frames, -1)[frame, 0] for v in op.operands if v in batch.read]
+    writes = [batch.landed[v].reshape(batch.frames, -1)[frame, -1] for v in op.results]
+    return int(min(reads, default=entered)) - entered, int(max(writes)) - entered + 1
+
+
+def run_full_rate(found: list[stream.ProcessOp], interval: int) -> tuple[Run, Run]:
+    """
+    One frame alone, and so many chained ones that the fourth has left before the last one enters: after that, line
+    buffers are flushed faster than frames come.
+    """
+    alone = run(found, 1, interval)
+    frames = 5 + -(-int(alone.leaving[0]) // interval)
+    while (chained := run(found, frames, interval)).leaving[3] > (frames - 1) * interval:
+        frames *= 2
+    return alone, chained
+
+
+def run(found: list[stream.ProcessOp], frames: int, interval: int) -> Run:
+    """
+    Runs a batch; the source spreads each frame over its interval.
+    """
+    result = Run(frames, interval, {}, {})
     for op in found:
         pattern = firing(op, frames)
+        index = np.arange(pattern.count)
+        inputs = [v for v in op.operands if v in result.landed]
         if isinstance(op, stream.SourceOp):
-            per_frame = pattern.count // frames
-            times = np.arange(pattern.count) * interval // per_frame
+            times = index * interval // (pattern.count // frames)
         else:
             ready = np.full(pattern.count, np.iinfo(np.int64).min // 2)
-            inputs = [v for v in op.operands if v in available]
             for value, reads in zip(inputs, pattern.reads, strict=True):
-                ready[reads] = np.maximum(ready[reads], available[value] + FIFO_LATENCY)
-            index = np.arange(pattern.count)
+                ready[reads] = np.maximum(ready[reads], result.landed[value] + forward_latency(value))
             times = index + np.maximum.accumulate(ready - index)
-            for value, reads in zip(inputs, pattern.reads, strict=True):
-                taken = times[reads]
-                arrived = np.searchsorted(available[value], taken, side="right")
-                occupancy[value] = int((arrived - np.arange(len(taken))).max())
+        for value, reads in zip(inputs, pattern.reads, strict=False):
+            result.read[value] = times[reads]
         for value, writes in zip(op.results, pattern.writes, strict=True):
-            available[value] = times[writes] + latency_of(op)
-            leaving = available[value]
-    per_frame = len(leaving) // frames
-    return leaving[per_frame - 1 :: per_frame], occupancy
+            result.landed[value] = landings(op, times, writes)
+    return result
+
+
+def landings(op: stream.ProcessOp, times: Times, writes: Times) -> Times:
+    """
+    When the results of the firings `writes` land, given the times of all firings.
+    """
+    latency = latency_of(op)
+    if not stops_when_starved(op):
+        return times[writes] + latency
+    last = len(times) - 1
+    return times[np.minimum(writes + latency, last)] + np.maximum(writes + latency - last, 0)

@@ -39,13 +39,19 @@ class PositiveNumber(click.ParamType[float]):
 
 
 FILE = click.Path(path_type=Path)
+BOUND = click.IntRange(min=0)
 XNOR = click.Choice(["lut", "dsp", "auto"])
 DESIGN_OPTIONS = (
     click.option("-o", "--output", "out", required=True, type=FILE, metavar="DIR", help="The folder to write."),
     click.option("--calibrate", type=FILE, metavar="X.npy", help="Frames [N, ..] to choose the formats from."),
     click.option("--target", default="xcvu9p", show_default=True, help="The device."),
-    click.option("--clock-mhz", type=PositiveNumber(), default=340.0, show_default=True, help="The clock."),
+    click.option("--clock-mhz", type=PositiveNumber(), help="The clock  [default: of the device; xcvu9p: 340]"),
     click.option("--fps", type=PositiveNumber(), help="The frame rate to reach  [default: one word per cycle]"),
+    click.option("--cycles", type=click.IntRange(min=1), help="The same in cycles per frame."),
+    click.option("--dsp", type=BOUND, metavar="N", help="At most N DSPs: without a rate, the fastest design."),
+    click.option("--lut", type=BOUND, metavar="N", help="At most N LUTs."),
+    click.option("--bram", type=BOUND, metavar="N", help="At most N block RAMs of 18 Kbit."),
+    click.option("--preset", type=click.Choice(["paper"]), help="The BlendNet paper's configuration."),
     click.option("--xnor", type=XNOR, default="lut", show_default=True, help="What makes the binary products."),
     click.option("--option", "options", multiple=True, metavar="PASS.NAME=VALUE", help="As quantize.bits=12."),
 )

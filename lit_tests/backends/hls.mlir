@@ -3,7 +3,7 @@
 // CHECK: void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames)
 // CHECK-NEXT: #pragma HLS interface axis port=in
 // CHECK: #pragma HLS dataflow
-// CHECK: #pragma HLS stream variable=conv_window depth=16
+// CHECK: #pragma HLS stream variable=conv_window depth=2
 // CHECK-NEXT: #pragma HLS bind_storage variable=conv_window type=fifo impl=srl
 // CHECK: blendir::axi_source<ninput_cfg>(in, ninput, frames);
 // CHECK-NEXT: blendir::window<conv_window_cfg>(ninput, conv_window, conv_window_pad, frames);

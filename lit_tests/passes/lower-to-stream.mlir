@@ -70,6 +70,33 @@ builtin.module @max_pool_pads_with_the_least {
 
 // -----
 
+// CHECK-LABEL: builtin.module @pools_side_by_side_need_no_windows {
+// CHECK: stream.source
+// CHECK-NEXT: stream.pool {{.*}}taps = 6 : i64, kind = #stream<pool_kind sum>{{.*}} -> !stream.stream<2, 2, 2,
+// CHECK-NEXT: stream.pool {{.*}}taps = 4 : i64, kind = #stream<pool_kind max>{{.*}} -> !stream.stream<1, 1, 2,
+// CHECK-NEXT: stream.sink
+builtin.module @pools_side_by_side_need_no_windows {
+  func.func @main(%x : tensor<1x2x4x6x!blend.fixed<8, 4>>) -> tensor<1x2x1x1x!blend.fixed<11, 4>> {
+    %y = blend.avg_pool2d %x {kernel = array<i64: 2, 3>, strides = array<i64: 2, 3>, padding = array<i64: 0, 0>, divisor = 8 : i64} : (tensor<1x2x4x6x!blend.fixed<8, 4>>) -> tensor<1x2x2x2x!blend.fixed<11, 4>>
+    %z = blend.max_pool2d %y {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, padding = array<i64: 0, 0>} : (tensor<1x2x2x2x!blend.fixed<11, 4>>) -> tensor<1x2x1x1x!blend.fixed<11, 4>>
+    func.return %z : tensor<1x2x1x1x!blend.fixed<11, 4>>
+  }
+}
+
+// -----
+
+// CHECK-LABEL: builtin.module @pools_that_leave_a_rest_need_windows {
+// CHECK: stream.window
+// CHECK-NEXT: stream.pool
+builtin.module @pools_that_leave_a_rest_need_windows {
+  func.func @main(%x : tensor<1x2x4x5xui8>) -> tensor<1x2x2x2xui8> {
+    %y = blend.max_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0>} : (tensor<1x2x4x5xui8>) -> tensor<1x2x2x2xui8>
+    func.return %y : tensor<1x2x2x2xui8>
+  }
+}
+
+// -----
+
 // CHECK-LABEL: builtin.module @reshape_is_an_order {
 // CHECK: stream.sink {{.*}}order = array<i64: 0, 2, 4
 builtin.module @reshape_is_an_order {

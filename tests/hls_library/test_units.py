@@ -89,19 +89,24 @@ template <int N>
 unsigned long long popcount_faults() {
   unsigned long long faults = 0;
   for (int round = 0; round < 60; ++round) {
-    bits<N> x = 0;
-    int ones = 0;
+    bits<N> x = 0, w = 0;
+    int ones = 0, differences = 0;
     for (int i = 0; i < N; ++i) {
       int bit = (std::rand() >> 7) & 1;
       if (round < 2) bit = round;
       if (round == 2) bit = i == 0;
       if (round == 3) bit = i == N - 1;
       if (round == 4) bit = i & 1;
+      const int other = (std::rand() >> 7) & 1;
       place<1>(x, i, bit);
+      place<1>(w, i, other);
       ones += bit;
+      differences += bit != other;
     }
     faults += popcount_groups<N>(x) != ones;
     faults += popcount<N>(x) != ones;
+    faults += difference_groups<N>(x, w) != differences;
+    faults += count_differences<N>(x, w) != differences;
   }
   return faults;
 }
@@ -303,13 +308,13 @@ def border_tables(b: Builder, rng: random.Random, kind: str, width: int) -> Call
     return entry
 
 
-def binary_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int, split: bool) -> Case:
+def binary_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
     v, simd, pe, out = cfg["V"], cfg["SIMD"], cfg["PE"], cfg["OUT"]
     sf, nf, positions = -(-v // simd), out // pe, cfg["OH"] * cfg["OW"]
     cfg["ACC"] = v.bit_length() + 3
     x = values(rng, (frames * positions, v), 1, signed=False)
     weight = values(rng, (out, v), 1, signed=False)
-    b = Builder(index, "xnor_popcount" if split else "binary_mvu", cfg, frames)
+    b = Builder(index, "binary_mvu", cfg, frames)
     b.input([grouped(row, simd) for row in x], 1, simd)
     words = [
         [
@@ -328,21 +333,12 @@ def binary_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int
     entry = border_tables(b, rng, "sint", limit)
     b.tables = [t.replace(f"sint<{limit}>", f"sint<{cfg['ACC']}>") for t in b.tables]
     expected = [
-        int(((2 * x[n] - 1) * (2 * weight[o] - 1)).sum()) + entry(n % positions // cfg["OW"], n % cfg["OW"], o)
+        int(((2 * x[n] - 1) * (2 * weight[o] - 1)).sum()) - v + entry(n % positions // cfg["OW"], n % cfg["OW"], o)
         for n in range(frames * positions)
         for o in range(out)
     ]
     b.expected[-1] = raw(expected, cfg["ACC"])
-    if not split:
-        return b.case("binary_mvu")
-    i, o, w, *rest = b.arguments
-    b.body += [
-        f'stream<bits<{pe * simd}>> lanes("{b.tag}_lanes");',
-        f"xnor_lanes<{b.tag}>({i}, lanes, {w}, {frames}u);",
-    ]
-    b.after.append("drained(lanes);")
-    b.arguments = ["lanes", o, *rest]
-    return b.case("popcount_mvu")
+    return b.case("binary_mvu")
 
 
 def fixed_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
@@ -391,8 +387,11 @@ def piecewise_case(index: int, rng: random.Random, cfg: dict[str, int], frames: 
     b = Builder(index, "piecewise_linear", cfg, frames)
     b.input(x, cfg["E"], g)
     b.output(y, cfg["EO"], g)
-    for table, width in ((k, "KB"), (a0, "AB"), (b0, "BB"), (a1, "AB"), (b1, "BB")):
-        b.table(f"sint<{cfg[width]}>", f"[{g}][{c // g}]", by_group(table, g))
+    b.table(f"sint<{cfg['KB']}>", f"[{g}][{c // g}]", by_group(k, g))
+    for below, above, width in ((a0, a1, "AB"), (b0, b1, "BB")):
+        pairs = zip(by_group(below, g), by_group(above, g), strict=True)
+        both = [[v for pair in zip(low, high, strict=True) for v in pair] for low, high in pairs]
+        b.table(f"sint<{cfg[width]}>", f"[{g}][{2 * c // g}]", both)
     return b.case("piecewise_linear")
 
 
@@ -433,15 +432,19 @@ def add_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int, b
 
 
 def pool_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
-    x = values(rng, (frames * cfg["P"], cfg["TAPS"], cfg["C"]), cfg["E"], bool(cfg["IS_SIGNED"]))
-    reduce: list[Callable[[Ints], Ints]] = [
-        lambda v: v.sum(axis=1),
-        lambda v: v.max(axis=1),
-        lambda v: np.bitwise_or.reduce(v, axis=1),
+    high, wide = cfg["P"] // cfg["OW"] * cfg["ROWS"], cfg["OW"] * cfg["RUN"]
+    x = values(rng, (frames, high, wide, cfg["C"]), cfg["E"], bool(cfg["IS_SIGNED"]))
+    reduce = (np.sum, np.max, np.bitwise_or.reduce)[cfg["KIND"]]
+    y = [
+        reduce(x[f, i : i + cfg["ROWS"], j : j + cfg["RUN"], c].reshape(-1))
+        for f in range(frames)
+        for i in range(0, high, cfg["ROWS"])
+        for j in range(0, wide, cfg["RUN"])
+        for c in range(cfg["C"])
     ]
     b = Builder(index, "pool", cfg, frames)
     b.input(x, cfg["E"], cfg["G"])
-    b.output(reduce[cfg["KIND"]](x), cfg["EO"], cfg["G"])
+    b.output(y, cfg["EO"], cfg["G"])
     return b.case("pool")
 
 
@@ -575,9 +578,8 @@ def all_cases() -> list[Case]:
         (1, 4, 130, 100, 2, 4, 1, 2),
         (2, 1, 64, 64, 4, 8, 2, 1),
     ]:
-        for split in (False, True):
-            cfg = config("OH OW V SIMD PE OUT RY RX", *numbers)
-            cases.append(binary_case(len(cases), rng, cfg, rng.choice([1, 3]), split))
+        cfg = config("OH OW V SIMD PE OUT RY RX", *numbers)
+        cases.append(binary_case(len(cases), rng, cfg, rng.choice([1, 3])))
 
     fields = "E IS_SIGNED V SIMD PE OUT WB BB SHIFT ROUND EO OH OW RY RX"
     for numbers in [
@@ -615,16 +617,21 @@ def all_cases() -> list[Case]:
         for both in (False, True):
             cases.append(add_case(len(cases), rng, config(fields, *numbers), 2, both))
 
-    fields = "P TAPS C G E IS_SIGNED KIND EO"
+    fields = "P OW ROWS RUN C G E IS_SIGNED KIND EO"
     for numbers in [
-        (3, 4, 6, 2, 8, 1, 0, 10),
-        (2, 9, 5, 5, 7, 0, 0, 11),
-        (1, 16, 3, 1, 16, 1, 0, 20),
-        (3, 4, 6, 3, 8, 1, 1, 8),
-        (3, 9, 4, 1, 6, 0, 1, 6),
-        (3, 4, 12, 6, 1, 0, 2, 1),
-        (3, 1, 4, 2, 5, 1, 0, 5),
-        (2, 3, 2, 1, 4, 1, 2, 6),
+        (3, 3, 1, 4, 6, 2, 8, 1, 0, 10),
+        (2, 1, 1, 9, 5, 5, 7, 0, 0, 11),
+        (1, 1, 1, 16, 3, 1, 16, 1, 0, 20),
+        (3, 3, 1, 4, 6, 3, 8, 1, 1, 8),
+        (3, 1, 1, 9, 4, 1, 6, 0, 1, 6),
+        (3, 3, 1, 4, 12, 6, 1, 0, 2, 1),
+        (3, 1, 1, 1, 4, 2, 5, 1, 0, 5),
+        (2, 2, 1, 3, 2, 1, 4, 1, 2, 6),
+        (6, 3, 2, 2, 4, 2, 8, 1, 0, 10),
+        (4, 2, 3, 3, 3, 3, 6, 0, 0, 10),
+        (4, 2, 2, 2, 1, 1, 7, 1, 1, 7),
+        (6, 2, 3, 1, 4, 1, 1, 0, 2, 1),
+        (2, 1, 2, 2, 3, 1, 9, 1, 1, 9),
     ]:
         cases.append(pool_case(len(cases), rng, config(fields, *numbers), 3))
 

@@ -43,13 +43,13 @@ def run_command(command: list[str], folder: Path, what: str) -> None:
         raise CsimError(f"{what} failed with status {done.returncode}: {' | '.join(lines[:3])}")
 
 
-def build(folder: Path, binary: Path, flags: tuple[str, ...] = ()) -> None:
+def build(folder: Path, binary: Path, flags: tuple[str, ...], bounded: bool) -> None:
     """
     Compiles the test bench and the design of a project folder.
     """
     sources = [
         "tb/tb.cpp",
-        "src/top.cpp",
+        "tb/bounded.cpp" if bounded else "src/top.cpp",
         *(str(p.relative_to(folder)) for p in sorted(folder.glob("rtl/*.cpp"))),
     ]
     binary.parent.mkdir(parents=True, exist_ok=True)
@@ -59,21 +59,25 @@ def build(folder: Path, binary: Path, flags: tuple[str, ...] = ()) -> None:
 
 class Csim:
     """
-    A compiled design; `trace` makes it record the result of every process.
+    A compiled design; `trace` makes it record the result of every process. With `bounded`, FIFOs hold no more than
+    the design's, and a deadlock is a CsimError that names the FIFO.
     """
 
-    def __init__(self, module: ModuleOp, folder: Path, trace: Path | None = None):
+    def __init__(self, module: ModuleOp, folder: Path, trace: Path | None = None, bounded: bool = False):
         self.design = Design(module)
         self.folder = folder = folder.resolve()
         self.trace = trace
-        self.binary = (folder / "build" / "csim") if trace is None else trace / "csim"
+        self.bounded = bounded
+        self.binary = (trace or folder / "build") / ("csim_bounded" if bounded else "csim")
         flags = () if trace is None else (f'-DBLENDIR_TRACE="{trace}"',)
-        build(folder, self.binary, flags)
+        build(folder, self.binary, (*flags, "-DBLENDIR_BOUNDED") if bounded else flags, bounded)
 
-    def integers(self, x: Array, batch: int = 1) -> Array:
+    def integers(self, x: Array, batch: int | None = None) -> Array:
         """
-        The output integers [N, elements] for frames x [N, ..], run in batches of chained frames.
+        The output integers [N, elements] for frames x [N, ..], run in batches of chained frames: by default one by
+        one, or all at once with bounded FIFOs.
         """
+        batch = batch or (len(x) if self.bounded else 1)
         sink = self.design.sink
         kind = stream_type(sink.input)
         with tempfile.TemporaryDirectory(prefix="blendir-csim-") as folder:

@@ -18,17 +18,15 @@ WRITERS: dict[str, tuple[int, ...]] = {
             "axi_sink",
             "axi_source",
             "binary_mvu",
+            "binary_mvu_dsp",
             "bits_to_value",
             "clamp",
             "fixed_mvu",
             "piecewise_linear",
             "pool",
-            "popcount_mvu",
             "requantize",
             "threshold",
             "window",
-            "xnor_lanes",
-            "xnor_lanes_dsp",
         ),
         (1,),
     ),
@@ -54,7 +52,7 @@ _POLLING = {
     r"\bfor\s*\(\s*;\s*;": "loops without an end",
 }
 _READ = r"\.\s*read\s*\("
-_STYLES = {"xnor_lanes_dsp": ("flp", "stp")}
+_STYLES = {"binary_mvu_dsp": ("flp", "stp")}
 
 
 @dataclass

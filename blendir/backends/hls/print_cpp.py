@@ -7,6 +7,7 @@ Decisions are attributes of the module; nothing is decided here.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
 from blendir.backends.hls.names import Names
-from blendir.backends.hls.units import Table, Unit, unit_of, uses_dsp_xnor
+from blendir.backends.hls.units import Table, Unit, unit_of
 from blendir.dialects import stream
 from blendir.dialects.stream import ProcessOp, StreamType, stream_type
+from blendir.passes.resources import uses_dsp_xnor
 from blendir.passes.timing import processes
 
 LINE = 110
@@ -156,28 +158,25 @@ void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, uns
 """
 
 
+def fifos(design: Design) -> Iterator[tuple[str, int, int, str]]:
+    """
+    Name, bits of a beat, depth and storage of every FIFO.
+    """
+    for op in design.processes[:-1]:
+        assert op.fifo_depths is not None
+        assert op.fifo_storage is not None
+        for value, depth, storage in zip(op.results, op.fifo_depths.get_values(), op.fifo_storage.data, strict=True):
+            yield design.streams[value], stream_type(value).payload, int(depth), storage.data
+
+
 def fifo_lines(design: Design) -> list[str]:
     """
     The declaration of every stream with its depth and storage.
     """
     lines: list[str] = []
-    for op in design.processes:
-        streams = [v for v in op.results if isinstance(v.type, StreamType)]
-        if not streams:
-            continue
-        assert op.fifo_depths is not None
-        assert op.fifo_storage is not None
-        for value, depth, storage in zip(streams, op.fifo_depths.get_values(), op.fifo_storage.data, strict=True):
-            name = design.streams[value]
-            payload = stream_type(value).payload
-            lines += [f'  blendir::stream<blendir::bits<{payload}> > {name}("{name}");']
-            lines += stream_pragmas(name, int(depth), storage.data)
-            if uses_dsp_xnor(op):
-                lanes = design.units[op].config
-                name = f"{design.names.processes[op]}_xnor"
-                width = lanes["PE"] * lanes["SIMD"]
-                lines.append(f'  blendir::stream<blendir::bits<{width}> > {name}("{name}");')
-                lines += stream_pragmas(name, 16, "srl")
+    for name, payload, depth, storage in fifos(design):
+        lines.append(f'  blendir::stream<blendir::bits<{payload}> > {name}("{name}");')
+        lines += stream_pragmas(name, depth, storage)
     return lines
 
 
@@ -191,9 +190,9 @@ def stream_pragmas(name: str, depth: int, storage: str) -> list[str]:
     ]
 
 
-def call_lines(design: Design, op: ProcessOp) -> list[str]:
+def call_text(design: Design, op: ProcessOp) -> str:
     """
-    The call of a process; two where the XNORs have a process of their own.
+    The call of a process.
     """
     unit, name = design.units[op], design.names.processes[op]
     reads = [design.streams[v] for v in op.operands if v in design.streams]
@@ -203,13 +202,30 @@ def call_lines(design: Design, op: ProcessOp) -> list[str]:
     if isinstance(op, stream.SinkOp):
         writes = ["out"]
     tables = [f"{name}_{table.suffix}" for table in unit.tables]
-    if uses_dsp_xnor(op):
-        lanes = f"{name}_xnor"
-        return [
-            f"  xnor_lanes_dsp<{name}_cfg>({', '.join([*reads, lanes, tables[0]])}, frames);",
-            f"  blendir::popcount_mvu<{name}_cfg>({', '.join([lanes, *writes, *tables[1:]])}, frames);",
-        ]
-    return [f"  blendir::{unit.function}<{name}_cfg>({', '.join([*reads, *writes, *tables])}, frames);"]
+    function = "binary_mvu_dsp" if uses_dsp_xnor(op) else f"blendir::{unit.function}"
+    return f"{function}<{name}_cfg>({', '.join([*reads, *writes, *tables])}, frames);"
+
+
+def storage_lines(design: Design) -> list[str]:
+    """
+    What the weights that change from cycle to cycle are kept in.
+    """
+    lines: list[str] = []
+    for op in design.processes:
+        if isinstance(op, stream.MvuOp) and op.weight_storage is not None and op.fold != (1, 1):
+            name, storage = design.names.processes[op], op.weight_storage.data
+            lines.append(f"#pragma HLS bind_storage variable={name}_weights type=rom_1p impl={storage}")
+    return lines
+
+
+def top_includes(design: Design) -> list[str]:
+    """
+    What the region of processes needs.
+    """
+    names = ["blendir/blendir.hpp", "params.h", "weights.h"]
+    if any(map(uses_dsp_xnor, design.processes)):
+        names.append("xnor_dsp.h")
+    return ['#include "top.h"', "", *(f'#include "{name}"' for name in names)]
 
 
 def top_text(design: Design) -> str:
@@ -218,24 +234,38 @@ def top_text(design: Design) -> str:
     """
     lines = [
         HEADER,
-        '#include "top.h"',
-        "",
-        '#include "blendir/blendir.hpp"',
-        '#include "params.h"',
-        '#include "weights.h"',
-        *(['#include "xnor_dsp.h"'] if any(map(uses_dsp_xnor, design.processes)) else []),
+        *top_includes(design),
         "",
         "void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames) {",
         "#pragma HLS interface axis port=in",
         "#pragma HLS interface axis port=out",
         "#pragma HLS interface s_axilite port=frames",
         "#pragma HLS interface s_axilite port=return",
+        "#pragma HLS stable variable=frames",
         "#pragma HLS dataflow",
+        *storage_lines(design),
         *fifo_lines(design),
-        *(line for op in design.processes for line in call_lines(design, op)),
+        *(f"  {call_text(design, op)}" for op in design.processes),
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def bounded_text(design: Design) -> str:
+    """
+    `bounded.cpp`: the region of `top.cpp` for C-simulation, with bounded FIFOs and a coroutine per process.
+    """
+    lines = [
+        HEADER,
+        *top_includes(design),
+        "",
+        "void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames) {",
+        *(f'  blendir::stream<blendir::bits<{n}> > {name}("{name}", {d});' for name, n, d, _ in fifos(design)),
+        "  blendir::dataflow region;",
+    ]
+    for op in design.processes:
+        lines.append(f'  region.add("{design.names.processes[op]}", [&] {{ {call_text(design, op)} }});')
+    return "\n".join([*lines, "  region.run();", "}"]) + "\n"
 
 
 def source_files(design: Design) -> dict[str, str]:

@@ -17,20 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from blendir.backends.hls import resources
 from blendir.backends.hls.dataflow import check_dataflow, check_library
 from blendir.backends.hls.pragmas import check_source
-from blendir.backends.hls.print_cpp import HEADER, Design, source_files
-from blendir.backends.hls.units import output_bits, uses_dsp_xnor
+from blendir.backends.hls.print_cpp import HEADER, Design, bounded_text, source_files
+from blendir.backends.hls.report import GENERATOR
+from blendir.backends.hls.units import output_bits
 from blendir.backends.hls.xnor_project import xnor_files
 from blendir.dialects import stream
 from blendir.dialects.stream import stream_type
 from blendir.interpreter import encode_input, input_type, run_module
 from blendir.packing import pack_beats
+from blendir.passes.devices import device
+from blendir.passes.resources import uses_dsp_xnor
 from blendir.passes.stage import Stage
-from blendir.passes.timing import Timing
 
-GENERATOR = "blendir"
 ENTRIES = frozenset(
     (
         "Makefile",
@@ -40,6 +40,7 @@ ENTRIES = frozenset(
         "host",
         "ir",
         "link.cfg",
+        "report.html",
         "report.json",
         "rtl",
         "run_hls.tcl",
@@ -48,23 +49,6 @@ ENTRIES = frozenset(
     )
 )
 PACKAGE = files("blendir.backends.hls")
-
-
-def devices() -> dict[str, dict[str, Any]]:
-    """
-    The known targets.
-    """
-    return json.loads((PACKAGE / "devices.json").read_text())
-
-
-def device(target: str) -> dict[str, Any]:
-    """
-    One target; ValueError with the known ones otherwise.
-    """
-    known = devices()
-    if target not in known:
-        raise ValueError(f"unknown target {target}; the targets are {', '.join(known)}")
-    return known[target]
 
 
 def check_destination(out: Path) -> None:
@@ -127,58 +111,6 @@ def golden_bytes(module: ModuleOp, sink: stream.SinkOp, x: NDArray[Any]) -> byte
     ).tobytes()
 
 
-def layer_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
-    """
-    A row of the layer table for each process.
-    """
-    rows: list[dict[str, Any]] = []
-    for op in design.processes:
-        row: dict[str, Any] = {
-            "layer": op.layer_name,
-            "process": op.name.removeprefix("stream."),
-            "name": design.names.processes[op],
-            "cycles": timing.cycles[op],
-        }
-        if isinstance(op, stream.MvuOp):
-            row |= {"pe": op.pe, "simd": op.simd}
-        if op.fifo_depths is not None:
-            row["fifo_depths"] = [int(d) for d in op.fifo_depths.get_values()]
-        rows.append(row | {"resources": resources.cost_of(op)})
-    return rows
-
-
-def boundary(kind: stream.StreamType, words: int) -> dict[str, Any]:
-    """
-    What a user of the design must know of the numbers that enter or leave it.
-    """
-    return {"element_bits": kind.format.width, "scale": kind.format.lsb, "words_per_frame": words}
-
-
-def report(design: Design, timing: Timing, target: str, clock_mhz: float) -> dict[str, Any]:
-    """
-    What report.json holds; every cost is an estimate, every time a simulation.
-    """
-    layers = layer_rows(design, timing)
-    slowest = max(layers, key=lambda row: row["cycles"])
-    source, sink = stream_type(design.source.result), stream_type(design.sink.input)
-    return {
-        "generator": GENERATOR,
-        "target": target,
-        "clock_mhz": clock_mhz,
-        "cycles_per_frame": timing.frame_interval,
-        "frame_interval_cycles": timing.frame_interval,
-        "first_frame_latency_cycles": timing.first_frame_latency,
-        "fps": clock_mhz * 1e6 / timing.frame_interval,
-        "latency_us": timing.first_frame_latency / clock_mhz,
-        "bottleneck": slowest["layer"],
-        "resources": resources.total_cost([row["resources"] for row in layers]),
-        "how": {"cycles": "simulated", "resources": "estimated", "clock": "assumed"},
-        "input": boundary(source, source.positions * source.beats),
-        "output": boundary(sink, sink.positions * sink.length.data),
-        "layers": layers,
-    }
-
-
 def check_sources(sources: Mapping[str, str]) -> None:
     """
     Every pragma and dataflow rule, on everything that is about to be written.
@@ -208,7 +140,7 @@ def project_files(
     """
     chosen = device(target)
     dsp = any(map(uses_dsp_xnor, design.processes))
-    if dsp and not chosen["dsp48e2"]:
+    if dsp and not chosen.dsp48e2:
         raise ValueError(f"{target} has no DSP48E2, which --xnor dsp needs; use --xnor lut or another target")
     sources = source_files(design)
     rtl: dict[str, str] = {}
@@ -218,7 +150,7 @@ def project_files(
     sources["top_memory.cpp"] = boundary_template(design, "top_memory.cpp")
     check_sources(sources | library_files())
     boxes = sorted(name for name in rtl if name.endswith(".json"))
-    values = {"part": chosen["part"], "period": f"{1000 / clock_mhz:.3f}"}
+    values = {"part": chosen.part, "period": f"{1000 / clock_mhz:.3f}"}
     result: dict[str, str | bytes] = {f"src/{name}": text for name, text in (sources | library_files()).items()}
     result |= {f"rtl/{name}": text for name, text in rtl.items()}
     result |= {
@@ -230,6 +162,7 @@ def project_files(
             **values, blackboxes="".join(f"syn.blackbox.file=rtl/{b}\n" for b in boxes)
         ),
         "tb/tb.cpp": HEADER + boundary_template(design, "tb.cpp"),
+        "tb/bounded.cpp": bounded_text(design),
         "link.cfg": template("link.cfg"),
         "host/host.cpp": boundary_template(design, "host/host.cpp"),
         "host/pack.py": boundary_template(design, "host/pack.py.in"),

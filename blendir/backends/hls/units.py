@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
 
 from blendir.dialects import stream
@@ -188,12 +187,13 @@ def class_tables(op: stream.MvuOp) -> tuple[Table, Table]:
 
 def binary_tables(op: stream.BinaryMvuOp) -> tuple[Table, Table]:
     """
-    Weights in lanes and corrections.
+    Weights in lanes, and what the count is taken from: V + border, modulo the accumulator's range.
     """
-    width = stream_type(op.result).format.width
+    result = stream_type(op.result).format
     lanes = unpack_words(constant_value(op.weight), 1)[:, : op.vector]
-    border = border_rows(constant_value(op.border), op.pe)
-    return Table("weights", False, op.simd, folded(lanes, op)), Table("border", True, width, border)
+    base = border_rows(constant_value(op.border) + op.vector, op.pe)
+    wrapped = (base - result.low) % (1 << result.width) + result.low
+    return Table("weights", False, op.simd, folded(lanes, op)), Table("base", True, result.width, wrapped)
 
 
 @unit_of.register
@@ -223,23 +223,21 @@ def _(op: stream.PiecewiseLinearOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result)
     arrays = [constant_value(v).astype(np.int64) for v in op.operands[1:]]
     frame = parameter_frame(op, len(arrays[0]))
-    k, a0, b0, a1, b1 = (
-        signed_table(n, by_group(v, frame["G"])) for n, v in zip(("k", "a0", "b0", "a1", "b1"), arrays)
-    )
-    slope, offset = max(a0.width, a1.width), max(b0.width, b1.width)
+    breakpoints, a0, b0, a1, b1 = arrays
+    k = signed_table("k", by_group(breakpoints, frame["G"]))
+    a, b = (signed_table(name, by_piece(*pair, frame["G"])) for name, pair in (("a", (a0, a1)), ("b", (b0, b1))))
     config = frame | element_config(source) | {
-        "KB": k.width, "AB": slope, "BB": offset, "SHIFT": fixed_frac(op.offset0) - result.format.frac,
+        "KB": k.width, "AB": a.width, "BB": b.width, "SHIFT": fixed_frac(op.offset0) - result.format.frac,
         "ROUND": ROUND[op.rounding.data], "EO": result.format.width,
     }  # fmt: skip
-    tables = (k, widen(a0, slope), widen(b0, offset), widen(a1, slope), widen(b1, offset))
-    return Unit("piecewise_linear", config, tables)
+    return Unit("piecewise_linear", config, (k, a, b))
 
 
-def widen(table: Table, width: int) -> Table:
+def by_piece(below: NDArray[Any], above: NDArray[Any], group: int) -> NDArray[Any]:
     """
-    The same table with wider elements.
+    Per-element parameters of two pieces as [group][2 * beats]: those below at even, those above at odd entries.
     """
-    return Table(table.suffix, table.signed, width, table.values)
+    return np.stack([by_group(below, group), by_group(above, group)], axis=-1).reshape(group, -1)
 
 
 def threshold_tables(limit: SSAValue, invert: SSAValue, group: int) -> tuple[Table, Table]:
@@ -310,7 +308,11 @@ def _(op: stream.BitsToValueOp) -> Unit:
 @unit_of.register
 def _(op: stream.PoolOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result)
-    config = plain_frame(result) | {"TAPS": op.taps.value.data} | element_config(source)
+    rows, columns, parts = op.window
+    if result.columns.data == 1:  # its rows follow one another
+        rows, columns = 1, rows * columns
+    window = {"OW": result.columns.data, "ROWS": rows, "RUN": columns * parts}
+    config = plain_frame(result) | window | element_config(source)
     return Unit("pool", config | {"KIND": POOL[op.kind.data], "EO": result.format.width})
 
 
@@ -325,10 +327,3 @@ def _(op: stream.ConcatOp) -> Unit:
     a, b = stream_type(op.lhs), stream_type(op.rhs)
     lengths = {"CA": a.length.data, "CB": b.length.data}
     return Unit("concat", {"P": a.positions, **lengths, "G": a.group.data, "E": a.format.width})
-
-
-def uses_dsp_xnor(op: stream.ProcessOp) -> bool:
-    """
-    Whether a process makes its XNORs in DSPs.
-    """
-    return isinstance(op, stream.BinaryMvuOp) and op.xnor == StringAttr("dsp")

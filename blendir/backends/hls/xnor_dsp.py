@@ -8,9 +8,10 @@ in logic mode, X = A:B and Z = C, registered at its inputs and at its output: la
 import json
 from collections.abc import Callable
 
-MAX_LANES = 64
+from blendir.packing import WORD_BITS
+from blendir.passes.choices import MAX_XNOR_WORDS as MAX_LANES
+
 LATENCY = 2
-WORD_BITS = 48
 
 OPMODE = "9'b000110011"
 """

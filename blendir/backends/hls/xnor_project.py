@@ -1,14 +1,14 @@
 """
-The XNORs of a design in DSP48E2 blocks: a process per binary unit that calls an RTL blackbox.
+The XNORs of a design in DSP48E2 blocks: binary units that call an RTL blackbox.
 """
 
 from __future__ import annotations
 
 from blendir.backends.hls.print_cpp import HEADER, Design
-from blendir.backends.hls.units import uses_dsp_xnor
 from blendir.backends.hls.xnor_dsp import lane_files, module_name
 from blendir.dialects import stream
 from blendir.packing import WORD_BITS
+from blendir.passes.resources import uses_dsp_xnor
 
 
 def lane_count(op: stream.BinaryMvuOp) -> int:
@@ -67,21 +67,32 @@ template <int PE, int WORDS>
 struct xnor_column;
 """
 
-LANES = """
-/// ~(in xor weight) as blendir::xnor_lanes, with every 48 lanes in one DSP48E2.
+UNIT = """
+/// blendir::binary_mvu with every 48 lanes in one DSP48E2.
 template <typename Cfg>
-void xnor_lanes_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
-                    blendir::stream<blendir::bits<Cfg::PE * Cfg::SIMD> >& out,
+void binary_mvu_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
+                    blendir::stream<blendir::bits<Cfg::PE * Cfg::ACC> >& out,
                     const blendir::bits<Cfg::SIMD> weights[Cfg::PE]
                                                           [blendir::mvu_plan<Cfg>::NF * blendir::mvu_plan<Cfg>::SF],
+                    const blendir::sint<Cfg::ACC> base[Cfg::PE]
+                                                      [Cfg::RY * Cfg::RX * blendir::mvu_plan<Cfg>::NF],
+                    const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
                     unsigned frames) {
   typedef blendir::mvu_plan<Cfg> plan;
+  typedef typename plan::count_type sum_t;
   const int PE = Cfg::PE, SIMD = Cfg::SIMD;
 #pragma HLS array_partition variable=weights complete dim=1
+#pragma HLS array_partition variable=base complete dim=1
   blendir::vector_buffer<SIMD, plan::SF> buffer;
+  sum_t differ[PE];
+#pragma HLS array_partition variable=differ complete dim=1
+  for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+    differ[pe] = 0;
+  }
   blendir::mvu_position<Cfg> at;
   const blendir::count_t cycles = blendir::count_t(frames) * blendir::count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
-  for (blendir::count_t n = 0; n < cycles; ++n) {
+  for (blendir::count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=stp
     const blendir::bits<SIMD> beat = buffer.next(in, at.nf == 0, at.sf);
     blendir::bits<SIMD> weight[PE], same[PE];
@@ -92,12 +103,12 @@ void xnor_lanes_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
       weight[pe] = weights[pe][at.tile];
     }
     xnor_column<PE, (SIMD + 47) / 48>::template run<SIMD>(beat, weight, same);
-    blendir::bits<PE * SIMD> lanes = 0;
     for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
-      blendir::put<SIMD>(lanes, pe, same[pe]);
+      const sum_t count = sum_t(blendir::popcount<SIMD>(blendir::bits<SIMD>(~same[pe])));
+      differ[pe] = at.first() ? count : sum_t(differ[pe] + count);
     }
-    out.write(lanes);
+    if (at.last()) out.write(blendir::binary_sums<Cfg>(differ, base, at.border(row_class, col_class)));
     at.template step<1>();
   }
 }
@@ -106,7 +117,7 @@ void xnor_lanes_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
 
 def xnor_files(design: Design) -> tuple[dict[str, str], dict[str, str]]:
     """
-    The sources of the XNOR processes (for src/), and the blackboxes with their descriptors (for rtl/).
+    The source of the units with XNORs in DSPs (for src/), and the blackboxes with their descriptors (for rtl/).
     """
     units = [op for op in design.processes if isinstance(op, stream.BinaryMvuOp) and uses_dsp_xnor(op)]
     shapes = sorted({(op.pe, -(-op.simd // WORD_BITS)) for op in units})
@@ -116,6 +127,6 @@ def xnor_files(design: Design) -> tuple[dict[str, str], dict[str, str]]:
     text = (
         f'{HEADER}#ifndef XNOR_DSP_H\n#define XNOR_DSP_H\n\n#include "blendir/mvu.hpp"\n{includes}{PROCESS}\n'
         + "\n\n".join(column_text(*shape) for shape in shapes)
-        + f"\n{LANES}\n#endif  // XNOR_DSP_H\n"
+        + f"\n{UNIT}\n#endif  // XNOR_DSP_H\n"
     )
     return {"xnor_dsp.h": text}, boxes

@@ -116,11 +116,15 @@ class ProcessOp(IRDLOperation, ABC):
     """
     A hardware process; `layer` names the result it computes, `fifo_depths` and `fifo_storage` describe the FIFO behind
     each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says
-    where the elements of the tensor that it computes lie in the stream, if not in raster order.
+    where the elements of the tensor that it computes lie in the stream, if not in raster order. `interval` is the
+    number of cycles per frame that it is busy and `start` the cycle of its first read, counted from when a frame of the
+    steady state enters the design.
     """
 
     layer = opt_attr_def(StringAttr)
     latency = opt_attr_def(IntAttr)
+    interval = opt_attr_def(IntAttr)
+    start = opt_attr_def(IntAttr)
     fifo_depths = opt_attr_def(DenseArrayBase.constr(i64))
     fifo_storage = opt_attr_def(ArrayAttr[StringAttr])
     order = opt_attr_def(DenseArrayBase.constr(i64))

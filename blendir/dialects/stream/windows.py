@@ -140,11 +140,13 @@ class MvuOp(ProcessOp, ABC):
     """
     A matrix-vector unit: SIMD is the input's group, PE the result's.
 
-    The vector is one position of the input, or several whole positions one after another.
+    The vector is one position of the input, or several whole positions one after another. `weight_storage` says what
+    the weights are kept in: lutram or bram.
     """
 
     row_classes = prop_def(DenseArrayBase.constr(i64))
     column_classes = prop_def(DenseArrayBase.constr(i64))
+    weight_storage = opt_attr_def(StringAttr)
 
     @property
     def simd(self) -> int:
@@ -293,7 +295,10 @@ class FixedMvuOp(MvuOp):
 @irdl_op_definition
 class PoolOp(ProcessOp):
     """
-    Combines the `taps` parts of each position, element by element: sum, maximum or OR.
+    Combines `taps` = KH * KW * parts vectors, element by element: sum, maximum or OR.
+
+    A position of the result covers KH x KW positions of the input, side by side without overlap, and the parts of
+    each, one after another; all three follow from the types.
     """
 
     name = "stream.pool"
@@ -320,11 +325,26 @@ class PoolOp(ProcessOp):
             attributes={"layer": layer_attr(layer)},
         )
 
+    @property
+    def window(self) -> tuple[int, int, int]:
+        """
+        KH, KW and the parts of a position.
+        """
+        source, result = stream_type(self.input), stream_type(self.result)
+        return (
+            source.rows.data // result.rows.data,
+            source.columns.data // result.columns.data,
+            source.length.data // result.length.data,
+        )
+
     def verify_(self) -> None:
         source, result = stream_type(self.input), stream_type(self.result)
-        total = source.positions * source.length.data
-        made = result.positions * result.length.data * self.taps.value.data
-        require(total == made, f"input has {total} elements but {self.taps.value.data} taps need {made}")
+        kh, kw, parts = self.window
+        rows, columns, length = result.rows.data * kh, result.columns.data * kw, result.length.data * parts
+        require_frames("input", self.input, rows, columns, length)
+        taps = self.taps.value.data
+        require(taps == kh * kw * parts, f"a result covers {kh} x {kw} x {parts} parts but taps is {taps}")
+        require(parts == 1 or kh * kw == 1, f"positions of {parts} parts are pooled one by one, not {kh} x {kw}")
         require(
             source.group == result.group and result.length.data % result.group.data == 0,
             f"a group of {source.group.data} should be the result's, {result.group.data}, and divide "

@@ -232,9 +232,25 @@ func.func @bits_to_value(%x : !stream.stream<1, 2, 2, i1, 1>) {
 
 // -----
 
-// CHECK: input has 16 elements but 2 taps need 8
+// CHECK: a result covers 1 x 1 x 4 parts but taps is 2
 func.func @pool(%x : !stream.stream<1, 2, 8, i1, 2>) {
   %r = stream.pool %x {taps = 2 : i64, kind = #stream.pool_kind or} : (!stream.stream<1, 2, 8, i1, 2>) -> !stream.stream<1, 2, 2, i1, 2>
+  func.return
+}
+
+// -----
+
+// CHECK: input has frames [1, 3, 2] but should have [1, 2, 2]
+func.func @pool_frames(%x : !stream.stream<1, 3, 2, i1, 2>) {
+  %r = stream.pool %x {taps = 1 : i64, kind = #stream.pool_kind or} : (!stream.stream<1, 3, 2, i1, 2>) -> !stream.stream<1, 2, 2, i1, 2>
+  func.return
+}
+
+// -----
+
+// CHECK: positions of 2 parts are pooled one by one, not 1 x 2
+func.func @pool_parts(%x : !stream.stream<1, 4, 4, i1, 2>) {
+  %r = stream.pool %x {taps = 4 : i64, kind = #stream.pool_kind or} : (!stream.stream<1, 4, 4, i1, 2>) -> !stream.stream<1, 2, 2, i1, 2>
   func.return
 }
 

@@ -1,6 +1,6 @@
 // Test bench: frames from a file, outputs to a file or compared with the interpreter's.
 //   csim                        runs tb/input.bin and compares with tb/golden.bin
-//   csim INPUT OUTPUT [BATCH]   runs INPUT in batches of BATCH chained frames (default 1)
+//   csim INPUT OUTPUT [BATCH]   runs INPUT in batches of BATCH chained frames (default 1, all if bounded)
 #include "top.h"
 
 #include <cstdint>
@@ -14,6 +14,11 @@ namespace {
 const int IN_BYTES = INPUT_BITS / 8;
 const int OUT_BYTES = OUTPUT_BITS / 8;
 typedef std::vector<unsigned char> buffer;
+#ifdef BLENDIR_BOUNDED
+const std::size_t DEFAULT_BATCH = ~std::size_t(0);
+#else
+const std::size_t DEFAULT_BATCH = 1;
+#endif
 
 buffer read_file(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "rb");
@@ -78,7 +83,7 @@ int main(int argc, char** argv) {
   const std::string folder = argc == 2 ? argv[1] : "tb";
   buffer output;
   const buffer input = read_file(compare ? folder + "/input.bin" : argv[1]);
-  run(input, output, argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1);
+  run(input, output, argc > 3 ? std::strtoul(argv[3], nullptr, 10) : DEFAULT_BATCH);
   if (!compare) {
     write_file(argv[2], output);
     return 0;

@@ -60,7 +60,7 @@ template <typename Cfg>
 void axi_source(stream<axi_word<Cfg::NI>>& in, stream<bits<Cfg::N>>& out, unsigned frames) {
   static_assert(Cfg::N <= Cfg::NI && Cfg::NI % 8 == 0, "whole bytes holding the payload");
   const count_t cycles = count_t(frames) * count_t(Cfg::P);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const axi_word<Cfg::NI> word = in.read();
     out.write(slice<Cfg::N>(word.data, 0));
@@ -79,7 +79,7 @@ void axi_sink(stream<bits<Cfg::G * Cfg::E>>& in, stream<axi_word<Cfg::NO>>& out,
   counter<Cfg::G> g = 0;
   counter<Cfg::P> position = 0;
   const count_t cycles = count_t(frames) * count_t(Cfg::P * Cfg::V);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     if (g == 0) beat = in.read();
     const bool vector_end = v == Cfg::V - 1;

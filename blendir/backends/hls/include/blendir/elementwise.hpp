@@ -16,38 +16,31 @@ struct beat_plan {
   static const int beats = Cfg::P * groups;  // per frame
 };
 
-/// out = saturate_EO(round((x >= k ? a1*x + b1 : a0*x + b0) / 2^SHIFT)), k, a, b per channel.
+/// out = saturate_EO(round((a*x + b) / 2^SHIFT)), a and b those of x < k or of x >= k, per channel:
+/// entries 2*cg and 2*cg + 1 of a table, so that the comparison is an address bit of its memory.
 template <typename Cfg>
 void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
                       const sint<Cfg::KB> k[Cfg::G][beat_plan<Cfg>::groups],
-                      const sint<Cfg::AB> a0[Cfg::G][beat_plan<Cfg>::groups],
-                      const sint<Cfg::BB> b0[Cfg::G][beat_plan<Cfg>::groups],
-                      const sint<Cfg::AB> a1[Cfg::G][beat_plan<Cfg>::groups],
-                      const sint<Cfg::BB> b1[Cfg::G][beat_plan<Cfg>::groups], unsigned frames) {
+                      const sint<Cfg::AB> a[Cfg::G][2 * beat_plan<Cfg>::groups],
+                      const sint<Cfg::BB> b[Cfg::G][2 * beat_plan<Cfg>::groups], unsigned frames) {
   typedef beat_plan<Cfg> plan;
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
   const int PRODUCT = input::width + Cfg::AB, TOTAL = max_of(PRODUCT, Cfg::BB) + 1;
 #pragma HLS array_partition variable=k complete dim=1
-#pragma HLS array_partition variable=a0 complete dim=1
-#pragma HLS array_partition variable=b0 complete dim=1
-#pragma HLS array_partition variable=a1 complete dim=1
-#pragma HLS array_partition variable=b1 complete dim=1
+#pragma HLS array_partition variable=a complete dim=1
+#pragma HLS array_partition variable=b complete dim=1
   counter<plan::groups> cg = 0;
   const count_t cycles = count_t(frames) * count_t(plan::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G * Cfg::E> beat = in.read();
     bits<Cfg::G * Cfg::EO> result = 0;
     for (int g = 0; g < Cfg::G; ++g) {
 #pragma HLS unroll
       const num<input::width> x = input::get(beat, g);
-      const num<Cfg::AB> below = a0[g][cg], above = a1[g][cg];
-      const num<Cfg::BB> from_below = b0[g][cg], from_above = b1[g][cg];
-      const bool upper = x >= k[g][cg];
-      const num<Cfg::AB> a = upper ? above : below;
-      const num<Cfg::BB> b = upper ? from_above : from_below;
-      const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a, x);
-      const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b));
+      const int piece = 2 * int(cg) + (x >= k[g][cg] ? 1 : 0);
+      const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a[g][piece], x);
+      const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b[g][piece]));
       put<Cfg::EO>(result, g, narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
     }
     out.write(result);
@@ -66,7 +59,7 @@ void threshold(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G>>& out,
 #pragma HLS array_partition variable=inv complete dim=1
   counter<plan::groups> cg = 0;
   const count_t cycles = count_t(frames) * count_t(plan::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G * Cfg::E> beat = in.read();
     bits<Cfg::G> result = 0;
@@ -96,7 +89,7 @@ template <typename Cfg>
 void add(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>& b,
          stream<bits<Cfg::G * Cfg::EO>>& out, unsigned frames) {
   const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G * Cfg::EA> left = a.read();
     const bits<Cfg::G * Cfg::EB> right = b.read();
@@ -121,7 +114,7 @@ void residual(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>&
 #pragma HLS array_partition variable=inv complete dim=1
   counter<plan::groups> cg = 0;
   const count_t cycles = count_t(frames) * count_t(plan::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G * Cfg::EA> left = a.read();
     const bits<Cfg::G * Cfg::EB> right = b.read();
@@ -147,7 +140,7 @@ void requantize(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>
                 unsigned frames) {
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
   const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G * Cfg::E> beat = in.read();
     bits<Cfg::G * Cfg::EO> result = 0;
@@ -171,7 +164,7 @@ void clamp(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::E>>& out
   static_assert(bits_for(Cfg::LO < 0 ? -(Cfg::LO + 1LL) : Cfg::LO) < Cfg::E || Cfg::LO == 0 ||
                 Cfg::LO == -1, "LO outside the format");
   const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G * Cfg::E> beat = in.read();
     bits<Cfg::G * Cfg::E> result = 0;
@@ -190,7 +183,7 @@ void clamp(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::E>>& out
 template <typename Cfg>
 void bits_to_value(stream<bits<Cfg::G>>& in, stream<bits<2 * Cfg::G>>& out, unsigned frames) {
   const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::G> beat = in.read();
     bits<2 * Cfg::G> result = 0;

@@ -16,6 +16,7 @@ struct mvu_plan {
   static const int SF = (Cfg::V + Cfg::SIMD - 1) / Cfg::SIMD;
   static const int NF = Cfg::OUT / Cfg::PE;
   static_assert(Cfg::OUT % Cfg::PE == 0, "PE divides the output channels");
+  typedef num<bits_for(SF * Cfg::SIMD) + 1> count_type;  // of lanes of a vector
 };
 
 /// Position of a matrix-vector unit: input fold, output fold, weight tile, border class.
@@ -71,22 +72,38 @@ struct vector_buffer {
   }
 };
 
-/// acc[o] = V - 2*popcount(in xor weight[o]) + border[class][o], the +-1 dot product plus a
-/// constant per border class, for output channel o = nf*PE + pe. Unused lanes of the last beat are
-/// 0 in both operands. Writes PE accumulators of ACC bits at the end of each fold.
+/// base - 2*differ for each processing element, of ACC bits.
+template <typename Cfg, typename Count>
+bits<Cfg::PE * Cfg::ACC> binary_sums(
+    const Count (&differ)[Cfg::PE],
+    const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF], int index) {
+#pragma HLS inline
+  const int ACC = Cfg::ACC, TOTAL = max_of(bits_for(Cfg::V) + 2, ACC) + 1;
+  typedef num<TOTAL> total_t;
+  bits<Cfg::PE * ACC> result = 0;
+  for (int pe = 0; pe < Cfg::PE; ++pe) {
+#pragma HLS unroll
+    const total_t twice = shift_left<TOTAL, 1>(total_t(differ[pe]));
+    put<ACC>(result, pe, total_t(total_t(base[pe][index]) - twice));
+  }
+  return result;
+}
+
+/// acc[o] = base[class][o] - 2*popcount(in xor weight[o]) modulo 2^ACC: with base = V + border the
+/// +-1 dot product plus a constant per border class, for output channel o = nf*PE + pe. Unused
+/// lanes of the last beat are 0 in both operands. Writes PE accumulators of ACC bits at the end of
+/// each fold.
 template <typename Cfg>
 void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
                 const bits<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
-                const sint<Cfg::ACC> border[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
+                const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
                 const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
                 unsigned frames) {
   typedef mvu_plan<Cfg> plan;
-  const int PE = Cfg::PE, SIMD = Cfg::SIMD, ACC = Cfg::ACC, V = Cfg::V;
-  typedef num<bits_for(plan::SF * SIMD) + 1> sum_t;
-  const int TOTAL = max_of(bits_for(V) + 2, ACC) + 1;
-  typedef num<TOTAL> total_t;
+  typedef typename plan::count_type sum_t;
+  const int PE = Cfg::PE, SIMD = Cfg::SIMD;
 #pragma HLS array_partition variable=weights complete dim=1
-#pragma HLS array_partition variable=border complete dim=1
+#pragma HLS array_partition variable=base complete dim=1
   vector_buffer<SIMD, plan::SF> buffer;
   sum_t differ[PE];
 #pragma HLS array_partition variable=differ complete dim=1
@@ -97,10 +114,12 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
   // C-simulation takes a whole fold per round, so that its inner loop has constant bounds;
   // hardware takes one cycle per round. The order of reads, sums and writes is the same.
   const int RUN = synthesis ? 1 : plan::SF;
+  // XORs with constants, or behind the choice between a fresh and a held vector, cost nothing.
+  const bool FUSED = plan::NF * plan::SF > 1 && (plan::NF == 1 || PE > 1);
   mvu_position<Cfg> at;
   const count_t rounds =
       count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * (plan::SF / RUN));
-  for (count_t n = 0; n < rounds; ++n) {
+  for (count_t n = 0; n != rounds; ++n) {
 #pragma HLS pipeline II=1 style=flp
     for (int run = 0; run < RUN; ++run) {
 #pragma HLS unroll
@@ -108,111 +127,16 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
       const bits<SIMD> beat = buffer.next(in, at.nf == 0, sf);
       for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
-        const sum_t count = sum_t(popcount<SIMD>(bits<SIMD>(beat ^ weights[pe][at.tile + run])));
+        const bits<SIMD> weight = weights[pe][at.tile + run];
+        const sum_t count = FUSED ? sum_t(count_differences<SIMD>(beat, weight))
+                                  : sum_t(popcount<SIMD>(bits<SIMD>(beat ^ weight)));
         differ[pe] = sf == 0 ? count : sum_t(differ[pe] + count);
       }
       if (sf == plan::SF - 1) {
-        const int index = at.border(row_class, col_class);
-        bits<PE * ACC> result = 0;
-        for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-          const total_t twice = shift_left<TOTAL, 1>(total_t(differ[pe]));
-          put<ACC>(result, pe, total_t(total_t(V) - twice + total_t(border[pe][index])));
-        }
-        out.write(result);
+        out.write(binary_sums<Cfg>(differ, base, at.border(row_class, col_class)));
       }
     }
     at.template step<RUN>();
-  }
-}
-
-/// The default column of XNOR lanes; another type with the same member may stand in for it.
-struct xnor_logic {
-  template <int PE, int SIMD>
-  static void column(const bits<SIMD>& beat, const bits<SIMD> (&weight)[PE],
-                     bits<SIMD> (&same)[PE]) {
-#pragma HLS inline
-    for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-      same[pe] = bits<SIMD>(~(beat ^ weight[pe]));
-    }
-  }
-};
-
-/// First half of binary_mvu: ~(in xor weight), one beat of PE*SIMD bits per cycle, channel pe at
-/// bits [pe*SIMD, (pe+1)*SIMD).
-template <typename Cfg, typename Xnor = xnor_logic>
-void xnor_lanes(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::SIMD>>& out,
-                const bits<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
-                unsigned frames) {
-  typedef mvu_plan<Cfg> plan;
-  const int PE = Cfg::PE, SIMD = Cfg::SIMD;
-#pragma HLS array_partition variable=weights complete dim=1
-  vector_buffer<SIMD, plan::SF> buffer;
-  mvu_position<Cfg> at;
-  const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
-  for (count_t n = 0; n < cycles; ++n) {
-#pragma HLS pipeline II=1 style=flp
-    const bits<SIMD> beat = buffer.next(in, at.nf == 0, at.sf);
-    bits<SIMD> weight[PE], same[PE];
-#pragma HLS array_partition variable=weight complete dim=1
-#pragma HLS array_partition variable=same complete dim=1
-    for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-      weight[pe] = weights[pe][at.tile];
-    }
-    Xnor::template column<PE, SIMD>(beat, weight, same);
-    bits<PE * SIMD> lanes = 0;
-    for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-      put<SIMD>(lanes, pe, same[pe]);
-    }
-    out.write(lanes);
-    at.template step<1>();
-  }
-}
-
-/// Second half: acc = 2*(ones - unused) - V + border, where the SF*SIMD - V unused lanes are all
-/// 1. Equal to binary_mvu bit for bit.
-template <typename Cfg>
-void popcount_mvu(stream<bits<Cfg::PE * Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
-                  const sint<Cfg::ACC> border[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
-                  const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
-                  unsigned frames) {
-  typedef mvu_plan<Cfg> plan;
-  const int PE = Cfg::PE, SIMD = Cfg::SIMD, ACC = Cfg::ACC, LANES = plan::SF * SIMD;
-  const int OFFSET = 2 * (LANES - Cfg::V) + Cfg::V;
-  const int TOTAL = max_of(bits_for(2 * LANES) + 1, ACC) + 1;
-  typedef num<bits_for(LANES) + 1> sum_t;
-  typedef num<TOTAL> total_t;
-#pragma HLS array_partition variable=border complete dim=1
-  sum_t agree[PE];
-#pragma HLS array_partition variable=agree complete dim=1
-  for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-    agree[pe] = 0;
-  }
-  mvu_position<Cfg> at;
-  const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
-  for (count_t n = 0; n < cycles; ++n) {
-#pragma HLS pipeline II=1 style=flp
-    const bits<PE * SIMD> lanes = in.read();
-    for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-      const sum_t count = sum_t(popcount<SIMD>(slice<SIMD>(lanes, pe * SIMD)));
-      agree[pe] = at.first() ? count : sum_t(agree[pe] + count);
-    }
-    if (at.last()) {
-      const int index = at.border(row_class, col_class);
-      bits<PE * ACC> result = 0;
-      for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-        const total_t twice = shift_left<TOTAL, 1>(total_t(agree[pe]));
-        put<ACC>(result, pe, total_t(twice - total_t(OFFSET) + total_t(border[pe][index])));
-      }
-      out.write(result);
-    }
-    at.template step<1>();
   }
 }
 
@@ -248,7 +172,7 @@ void fixed_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::
 #endif
   mvu_position<Cfg> at;
   const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     if (at.nf == 0) {
       const bits<SIMD * Cfg::E> beat = in.read();

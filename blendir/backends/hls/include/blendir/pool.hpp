@@ -1,4 +1,4 @@
-/// pool: reduction over the taps of a window.
+/// pool: reduction over the taps of windows that lie side by side.
 #ifndef BLENDIR_POOL_HPP
 #define BLENDIR_POOL_HPP
 
@@ -7,23 +7,37 @@
 
 namespace blendir {
 
-/// out[c] = sum (KIND 0), maximum (1) or bitwise or (2) over the TAPS elements tap*C + c of each
-/// of P positions, in beats of G. Elements of EO bits keep the signedness of the input. A group
-/// leaves in the cycle in which its last tap arrives: P*TAPS*(C/G) cycles per frame.
+/// One more element of a sum (KIND 0), maximum (1) or bitwise or (2).
+template <int KIND, typename T>
+inline T combined(T old, T x) {
+#pragma HLS inline
+  if (KIND == 0) return T(old + x);
+  if (KIND == 1) return old > x ? old : x;
+  return T(old | x);
+}
+
+/// out[c] = sum (KIND 0), maximum (1) or bitwise or (2) over the elements c of ROWS x RUN vectors of
+/// C: RUN that follow one another in each of ROWS rows of OW*RUN vectors, P results per frame, in
+/// beats of G. Elements of EO bits keep the signedness of the input. A group leaves in the cycle in
+/// which its last element arrives: P*ROWS*RUN*(C/G) cycles per frame.
 template <typename Cfg>
 void pool(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
           unsigned frames) {
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
-  static_assert(Cfg::C % Cfg::G == 0, "the group divides the channels");
+  const int G = Cfg::G, RUN = Cfg::RUN, ROWS = Cfg::ROWS, TAPS = RUN * ROWS;
+  const int GROUPS = Cfg::C / G, CELLS = Cfg::OW * GROUPS, LINES = ROWS > 1 ? ROWS - 1 : 1;
+  static_assert(Cfg::C % Cfg::G == 0 && Cfg::P % Cfg::OW == 0, "groups and rows are whole");
   static_assert(Cfg::KIND >= 0 && Cfg::KIND <= 2, "0 sum, 1 maximum, 2 or");
-  static_assert(Cfg::EO >= Cfg::E + (Cfg::KIND == 0 ? bits_for(Cfg::TAPS - 1) *
-                                                          (Cfg::TAPS > 1 ? 1 : 0) : 0),
+  static_assert(Cfg::EO >= Cfg::E + (Cfg::KIND == 0 && TAPS > 1 ? bits_for(TAPS - 1) : 0),
                 "the result needs more bits");
-  const int GROUPS = Cfg::C / Cfg::G, G = Cfg::G;
   typedef num<Cfg::EO + 1> value_t;
   // A group meets its partial result GROUPS cycles later: a delay line, not an addressed memory.
   value_t partial[GROUPS][G];
 #pragma HLS array_partition variable=partial complete dim=0
+  // Results of the rows above; no row reads what it writes, so that nothing waits for a memory.
+  value_t lines[LINES][ROWS > 1 ? CELLS : 1][G];
+#pragma HLS array_partition variable=lines complete dim=1
+#pragma HLS array_partition variable=lines complete dim=3
   for (int c = 0; c < GROUPS; ++c) {
 #pragma HLS unroll
     for (int g = 0; g < G; ++g) {
@@ -31,32 +45,42 @@ void pool(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out
       partial[c][g] = 0;
     }
   }
+#ifndef __SYNTHESIS__
+  for (int k = 0; k < ROWS - 1; ++k) {
+    for (int c = 0; c < CELLS; ++c) {
+      for (int g = 0; g < G; ++g) lines[k][c][g] = input::get(unwritten<Cfg::E>(), 0);
+    }
+  }
+#endif
   counter<GROUPS> group = 0;
-  counter<Cfg::TAPS> tap = 0;
-  const count_t cycles = count_t(frames) * count_t(Cfg::P * Cfg::TAPS * GROUPS);
-  for (count_t n = 0; n < cycles; ++n) {
+  counter<RUN> tap = 0;
+  counter<CELLS> cell = 0;
+  counter<ROWS> row = 0;
+  const count_t cycles = count_t(frames) * count_t(Cfg::P * TAPS * GROUPS);
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<G * Cfg::E> beat = in.read();
+    const bool ends = tap == RUN - 1;
     bits<G * Cfg::EO> result = 0;
     for (int g = 0; g < G; ++g) {
 #pragma HLS unroll
       const value_t x = value_t(input::get(beat, g));
-      const value_t old = partial[GROUPS - 1][g];
-      value_t value = x;
-      if (tap != 0) {
-        if (Cfg::KIND == 0) value = value_t(old + x);
-        if (Cfg::KIND == 1 && old > x) value = old;
-        if (Cfg::KIND == 2) value = value_t(old | x);
-      }
+      value_t value = tap == 0 ? x : combined<Cfg::KIND>(partial[GROUPS - 1][g], x);
       for (int c = GROUPS - 1; c > 0; --c) {
 #pragma HLS unroll
         partial[c][g] = partial[c - 1][g];
       }
       partial[0][g] = value;
+      for (int k = 0; k < ROWS - 1; ++k) {
+#pragma HLS unroll
+        if (ends && row == k) lines[k][cell][g] = value;
+        if (ends && row == ROWS - 1) value = combined<Cfg::KIND>(value, lines[k][cell][g]);
+      }
       put<Cfg::EO>(result, g, value);
     }
-    if (tap == Cfg::TAPS - 1) out.write(result);
-    if (advance<GROUPS - 1>(group)) advance<Cfg::TAPS - 1>(tap);
+    if (ends && row == ROWS - 1) out.write(result);
+    if (ends && advance<CELLS - 1>(cell)) advance<ROWS - 1>(row);
+    if (advance<GROUPS - 1>(group)) advance<RUN - 1>(tap);
   }
 }
 

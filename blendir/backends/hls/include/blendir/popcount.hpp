@@ -117,6 +117,40 @@ inline popcount_t<N> popcount(const bits<N>& x) {
 #endif
 }
 
+/// Ones in a xor b: three lanes become the two digits of their count, functions of six inputs
+/// again, so that the XORs cost nothing.
+template <int N>
+inline popcount_t<N> difference_groups(const bits<N>& a, const bits<N>& b) {
+#pragma HLS inline
+  const int GROUPS = (N + 2) / 3;
+  const bits<N> x = bits<N>(a ^ b);
+  bits<GROUPS> ones = 0, twos = 0;
+  for (int g = 0; g < GROUPS; ++g) {
+#pragma HLS unroll
+    bit_t v[3];
+#pragma HLS array_partition variable=v complete dim=1
+    for (int k = 0; k < 3; ++k) {
+#pragma HLS unroll
+      v[k] = 3 * g + k < N ? slice<1>(x, 3 * g + k) : bit_t(0);
+    }
+    place<1>(ones, g, bit_t(v[0] ^ v[1] ^ v[2]));
+    place<1>(twos, g, majority(v[0], v[1], v[2]));
+  }
+  const popcount_t<N> high = popcount_t<N>(popcount_groups<GROUPS>(twos));
+  return popcount_t<N>(popcount_t<N>(popcount_groups<GROUPS>(ones)) +
+                       shift_left<bits_for(N) + 1, 1>(high));
+}
+
+template <int N>
+inline popcount_t<N> count_differences(const bits<N>& a, const bits<N>& b) {
+#pragma HLS inline
+#ifdef __SYNTHESIS__
+  return difference_groups<N>(a, b);
+#else
+  return popcount_words<N>(bits<N>(a ^ b));
+#endif
+}
+
 }  // namespace blendir
 
 #endif  // BLENDIR_POPCOUNT_HPP

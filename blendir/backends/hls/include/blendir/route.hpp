@@ -12,7 +12,7 @@ template <typename Cfg>
 void fork2(stream<bits<Cfg::N>>& in, stream<bits<Cfg::N>>& o1, stream<bits<Cfg::N>>& o2,
            unsigned frames) {
   const count_t cycles = count_t(frames) * count_t(Cfg::P * Cfg::B);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::N> beat = in.read();
     o1.write(beat);
@@ -24,7 +24,7 @@ template <typename Cfg>
 void fork3(stream<bits<Cfg::N>>& in, stream<bits<Cfg::N>>& o1, stream<bits<Cfg::N>>& o2,
            stream<bits<Cfg::N>>& o3, unsigned frames) {
   const count_t cycles = count_t(frames) * count_t(Cfg::P * Cfg::B);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::N> beat = in.read();
     o1.write(beat);
@@ -37,7 +37,7 @@ template <typename Cfg>
 void fork4(stream<bits<Cfg::N>>& in, stream<bits<Cfg::N>>& o1, stream<bits<Cfg::N>>& o2,
            stream<bits<Cfg::N>>& o3, stream<bits<Cfg::N>>& o4, unsigned frames) {
   const count_t cycles = count_t(frames) * count_t(Cfg::P * Cfg::B);
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<Cfg::N> beat = in.read();
     o1.write(beat);
@@ -56,7 +56,7 @@ void concat(stream<bits<Cfg::G * Cfg::E>>& a, stream<bits<Cfg::G * Cfg::E>>& b,
   const int BA = Cfg::CA / Cfg::G, BB = Cfg::CB / Cfg::G;
   counter<BA + BB> at = 0;
   const count_t cycles = count_t(frames) * count_t(Cfg::P * (BA + BB));
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     if (at < BA) {
       out.write(a.read());

@@ -1,9 +1,11 @@
 /// stream<T>: first-in first-out channel with blocking reads. In C-simulation it is unbounded, a
 /// read of an empty stream ends the program with status 3, and BLENDIR_TRACE (a directory)
-/// records every beat in <directory>/<name>.bin, ceil(N/8) little-endian bytes each.
+/// records every beat in <directory>/<name>.bin, ceil(N/8) little-endian bytes each. With
+/// BLENDIR_BOUNDED, on machine words, streams have the depth that is given and processes wait.
 #ifndef BLENDIR_STREAM_HPP
 #define BLENDIR_STREAM_HPP
 
+#include "fifo.hpp"
 #include "types.hpp"
 
 #ifdef BLENDIR_AP_TYPES
@@ -13,7 +15,6 @@
 #ifndef BLENDIR_TOOL_TYPES
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 #ifdef BLENDIR_TRACE
@@ -34,12 +35,6 @@ template <typename T>
 using stream = hls::stream<T>;
 
 #else
-
-[[noreturn]] inline void stream_failure(const std::string& name, const char* what) {
-  std::fprintf(stderr, "blendir: stream '%s' %s\n", name.c_str(), what);
-  std::fflush(stderr);
-  std::_Exit(3);
-}
 
 /// The payload whose bits a trace records; a type with side channels overloads it.
 template <typename T>
@@ -87,6 +82,9 @@ class stream_trace {
 #endif
 
 #ifdef BLENDIR_AP_TYPES
+#ifdef BLENDIR_BOUNDED
+#error "BLENDIR_BOUNDED needs machine words: leave out BLENDIR_AP"
+#endif
 
 template <typename T>
 class stream : public hls::stream<T> {
@@ -119,7 +117,8 @@ inline std::vector<std::vector<T> >& spare_cells() {
 template <typename T>
 class stream {
  public:
-  explicit stream(const char* name) : name_(name), trace_(name_), head_(0), tail_(0) {
+  explicit stream(const char* name, std::size_t depth = 0) : trace_(name) {
+    state_ = fifo_state{name, depth, 0, 0};
     std::vector<std::vector<T> >& spare = spare_cells<T>();
     if (spare.empty()) {
       cells_.resize(64);
@@ -137,36 +136,38 @@ class stream {
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
   BLENDIR_INLINE T read() {
-    if (head_ == tail_) stream_failure(name_, "is read while empty");
-    return data_[head_++];
+    if (state_.empty()) wait_for(state_, false);
+    return data_[state_.head++];
   }
   void read(T& value) { value = read(); }
   BLENDIR_INLINE void write(const T& value) {
+    if (bounded && state_.full()) wait_for(state_, true);
     trace_.record(trace_payload(value));
-    if (tail_ == room_) make_room();
-    data_[tail_++] = value;
+    if (state_.tail == room_) make_room();
+    data_[state_.tail++] = value;
   }
   /// For test benches only: processes never ask.
-  bool empty() const { return head_ == tail_; }
-  std::size_t size() const { return tail_ - head_; }
+  bool empty() const { return state_.empty(); }
+  std::size_t size() const { return state_.tail - state_.head; }
 
  private:
   /// Reuse the cells already read once they are half of all, else double.
   void make_room() {
-    if (2 * head_ >= room_) {
-      for (std::size_t i = head_; i < tail_; ++i) data_[i - head_] = data_[i];
-      tail_ -= head_;
-      head_ = 0;
+    const std::size_t head = state_.head;
+    if (2 * head >= room_) {
+      for (std::size_t i = head; i < state_.tail; ++i) data_[i - head] = data_[i];
+      state_.tail -= head;
+      state_.head = 0;
     } else {
       cells_.resize(2 * room_);
       room_ = cells_.size();
       data_ = cells_.data();
     }
   }
-  std::string name_;
+  fifo_state state_;
   stream_trace trace_;
   std::vector<T> cells_;
-  std::size_t head_, tail_, room_;  // next cell to read, to write, end of the cells
+  std::size_t room_;
   T* data_;
 };
 

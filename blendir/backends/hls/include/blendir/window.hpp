@@ -139,7 +139,7 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
   counter<plan::OW> ox = 0;
   num<bits_for(plan::H + plan::SH + KH) + 2> top = -plan::PH;    // frame row of tap row 0
   num<bits_for(W + plan::SW + KW) + 2> left = -plan::PW;  // frame column of tap column 0
-  for (count_t n = 0; n < cycles; ++n) {
+  for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     if (phase <= BI - 1 && unread != 0) {
       const bits<plan::BEAT> beat = in.read();

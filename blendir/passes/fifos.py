@@ -1,0 +1,300 @@
+"""
+How deep each FIFO is, and where it is kept.
+
+Two depths are found for each FIFO. `deadlock_free` depends on the order of reads and writes (and on the latency of
+pipelines of style stp, which keep results) alone: with fewer beats some sum waits for one operand while the other
+blocks what that operand is made of. `full_rate` depends on all latencies: it is the most beats that a FIFO holds at the
+full rate, so that it never holds up the process before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, ModuleOp, StringAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import PassFailedException
+
+from blendir.dialects import stream
+from blendir.dialects.stream import StreamType, stream_type
+from blendir.passes.leaves import fifo
+from blendir.passes.resources import price
+from blendir.passes.timing import (
+    FORWARD_LATENCY,
+    Times,
+    cycles_per_frame,
+    firing,
+    latency_of,
+    processes,
+    run_full_rate,
+    stops_when_starved,
+)
+
+MINIMUM_DEPTH = 2
+Depths = dict[SSAValue, int]
+
+
+@dataclass(frozen=True)
+class Fifo:
+    """
+    A FIFO between two layers: bits of a beat, the least depths without deadlock and at the full rate, its own depth.
+    """
+
+    producer: str
+    consumer: str
+    width: int
+    deadlock_free: int
+    full_rate: int
+    depth: int
+    storage: str
+
+
+def streams(op: stream.ProcessOp) -> list[SSAValue]:
+    """
+    The streams that a process writes.
+    """
+    return [v for v in op.results if isinstance(v.type, StreamType)]
+
+
+def sources(op: stream.ProcessOp) -> list[SSAValue]:
+    """
+    The streams that a process reads.
+    """
+    return [v for v in op.operands if isinstance(v.type, StreamType)]
+
+
+def writer(value: SSAValue) -> stream.ProcessOp:
+    """
+    The process that writes a stream.
+    """
+    assert isinstance(value.owner, stream.ProcessOp)
+    return value.owner
+
+
+def reader(value: SSAValue) -> stream.ProcessOp:
+    """
+    The process that reads a stream.
+    """
+    (use,) = value.uses
+    assert isinstance(use.operation, stream.ProcessOp)
+    return use.operation
+
+
+def full_rate_depths(found: list[stream.ProcessOp]) -> Depths:
+    """
+    The most beats in each FIFO while frames keep coming at the rate of the slowest process.
+    """
+    interval = max(map(cycles_per_frame, found))
+    _, run = run_full_rate(found, interval)
+    depths: Depths = {}
+    for value, read in run.read.items():
+        landed = run.landed[value]
+        landed = landed[landed < (run.frames - 1) * interval]
+        held = np.arange(1, len(landed) + 1) - np.searchsorted(read, landed, side="right")
+        depths[value] = max(MINIMUM_DEPTH, int(held.max()))
+    return depths
+
+
+def deadlock_free_depths(found: list[stream.ProcessOp]) -> Depths:
+    """
+    The least depths, with those before them, at which no order of firings ends in a deadlock.
+
+    A process with one input never blocks what it waits for, so two beats do. Where streams meet again, one FIFO must
+    hold what its producers have to write before the other stream's next beat can be made.
+    """
+    depths = {value: MINIMUM_DEPTH for op in found for value in streams(op)}
+    for op in found:
+        for waiting in sources(op):
+            for late in sources(op):
+                if late is not waiting:
+                    depths[waiting] = max(depths[waiting], Meeting(found, waiting, late, depths).depth())
+    return depths
+
+
+class Meeting:
+    """
+    Two streams that a process reads: how many beats of `waiting` are written before the next one of `late` can be.
+
+    Time is the number of the reader's firing that waits for `late`. A firing is needed when a needed one reads what it
+    writes, or when the FIFO that it reads from has no room for a beat of a needed one.
+    """
+
+    def __init__(self, found: list[stream.ProcessOp], waiting: SSAValue, late: SSAValue, depths: Depths):
+        self.waiting, self.late, self.depths = waiting, late, depths
+        self.region = region(found, {waiting, late})
+        frames = 3 + sum(map(frames_held, self.region))
+        self.patterns = {op: firing(op, frames) for op in (*self.region, reader(late))}
+        self.never = self.patterns[reader(late)].count
+        self.needed = {op: np.full(self.patterns[op].count, self.never) for op in self.region}
+
+    def depth(self) -> int:
+        """
+        The most beats that wait.
+        """
+        self.needed[reader(self.late)] = np.arange(self.never)
+        changed = True
+        while changed:
+            changed = any([self.demand(op) for op in reversed(self.region)])
+            changed |= any([self.overflow(op) for op in self.region])
+        waits = self.reads(self.late)
+        written = np.searchsorted(self.writes(self.waiting), waits, side="right")
+        return int((written - np.searchsorted(self.reads(self.waiting), waits, side="left")).max())
+
+    def writes(self, value: SSAValue) -> Times:
+        """
+        When each beat is written.
+        """
+        return self.needed[writer(value)][self.pushes(value)]
+
+    def pushes(self, value: SSAValue) -> Times:
+        """
+        The firing that writes each beat; under stp, the one that pushes it through the pipeline.
+        """
+        op = writer(value)
+        writes = self.patterns[op].writes[op.results.index(value)]
+        return np.minimum(writes + latency_of(op), self.patterns[op].count - 1) if stops_when_starved(op) else writes
+
+    def reads(self, value: SSAValue) -> Times:
+        """
+        When each beat is read.
+        """
+        op = reader(value)
+        return self.needed[op][self.patterns[op].reads[sources(op).index(value)]]
+
+    def demand(self, op: stream.ProcessOp) -> bool:
+        """
+        What a process must write.
+        """
+        due = self.needed[op].copy()
+        for value in streams(op):
+            if value is self.late or (value is not self.waiting and reader(value) in self.needed):
+                np.minimum.at(due, self.pushes(value), self.reads(value))
+        return self.settle(op, due)
+
+    def overflow(self, op: stream.ProcessOp) -> bool:
+        """
+        What a process must read.
+        """
+        pattern, due = self.patterns[op], self.needed[op].copy()
+        for value, reads in zip(sources(op), pattern.reads, strict=True):
+            if writer(value) in self.needed:
+                room = self.depths[value]
+                due[reads[:-room]] = np.minimum(due[reads[:-room]], self.writes(value)[room:])
+        return self.settle(op, due)
+
+    def settle(self, op: stream.ProcessOp, due: Times) -> bool:
+        """
+        Firings before a needed one are needed too; whether that is news.
+        """
+        due = np.minimum.accumulate(due[::-1])[::-1]
+        news = not np.array_equal(due, self.needed[op])
+        self.needed[op] = due
+        return news
+
+
+def region(found: list[stream.ProcessOp], values: set[SSAValue]) -> list[stream.ProcessOp]:
+    """
+    The processes that streams depend on, back to the one through which all of them do.
+    """
+    made: list[stream.ProcessOp] = []
+    missing = set(values)
+    for op in reversed(found):
+        if missing & set(streams(op)):
+            made.insert(0, op)
+            missing -= set(streams(op))
+            if not missing:
+                break
+            missing |= set(sources(op))
+    return made
+
+
+def frames_held(op: stream.ProcessOp) -> int:
+    """
+    How many further frames results wait for, at most: one for a line buffer or where positions are combined, and those
+    that push a pipeline of style stp.
+    """
+    combines = any(stream_type(v).positions != stream_type(w).positions for v in sources(op) for w in streams(op))
+    pushed = -(-latency_of(op) // cycles_per_frame(op)) if stops_when_starved(op) else 0
+    return pushed + (combines or (isinstance(op, stream.WindowOp) and op.geometry[0] != (1, 1)))
+
+
+def fifo_storage(kind: StreamType, depth: int) -> str:
+    """
+    Shift registers or block RAM, whichever is cheaper.
+    """
+    return min(("srl", "bram"), key=lambda storage: price(fifo(kind.payload, depth, storage)))
+
+
+def rounded_depth(depth: int, storage: str) -> int:
+    """
+    What the storage holds anyway: 2 beats in registers, 16 or 32 in a LUT, 512 in a block RAM.
+    """
+    step = 512 if storage == "bram" else 16 if depth <= 16 else 32
+    return depth if depth <= MINIMUM_DEPTH else -(-depth // step) * step
+
+
+def fifo_table(module: ModuleOp) -> list[Fifo]:
+    """
+    Every FIFO of a scheduled module, in the order of the processes that write them.
+    """
+    found = processes(module)
+    least, fast = deadlock_free_depths(found), full_rate_depths(found)
+    table: list[Fifo] = []
+    for op in found[:-1]:
+        if op.fifo_depths is None or op.fifo_storage is None:
+            raise ValueError(f"{op.layer_name} has no FIFO depths: schedule the module first")
+        for value, depth, storage in zip(streams(op), op.fifo_depths.get_values(), op.fifo_storage.data, strict=True):
+            layers = op.layer_name, reader(value).layer_name
+            needs = least[value], max(least[value], fast[value])
+            table.append(Fifo(*layers, stream_type(value).payload, *needs, int(depth), storage.data))
+    return table
+
+
+def size_fifos(module: ModuleOp, block_ram: bool = True) -> None:
+    """
+    Writes latencies, depths and storage to the processes: the full-rate depth, rounded up to what the storage holds.
+
+    block_ram: whether FIFOs may be kept in block RAM where that is cheaper.
+    """
+    found = processes(module)
+    for op in found:
+        op.latency = IntAttr(latency_of(op))
+    least = deadlock_free_depths(found)
+    storage, needs = dict.fromkeys(least, "srl"), least
+    moved = True
+    while moved:  # block RAM is slower than shift registers, which may deepen FIFOs
+        for op in found[:-1]:
+            op.fifo_storage = ArrayAttr([StringAttr(storage[v]) for v in streams(op)])
+        needs = {value: max(least[value], depth) for value, depth in full_rate_depths(found).items()}
+        moved = False
+        for value, need in needs.items():
+            if block_ram and storage[value] == "srl" and fifo_storage(stream_type(value), need) == "bram":
+                storage[value], moved = "bram", True
+    for op in found[:-1]:
+        op.fifo_depths = DenseArrayBase.from_list(i64, [rounded_depth(needs[v], storage[v]) for v in streams(op)])
+
+
+def check_fifos(module: ModuleOp) -> None:
+    """
+    Raises PassFailedException where the FIFOs of a module that was scheduled elsewhere, or by hand, do not fit it.
+    """
+    found = processes(module)
+    for op in found[:-1]:
+        depths = op.fifo_depths.get_values() if op.fifo_depths is not None else ()
+        storage = [s.data for s in op.fifo_storage.data] if op.fifo_storage is not None else []
+        count = len(streams(op))
+        if len(depths) != count or len(storage) != count or not FORWARD_LATENCY.keys() >= set(storage):
+            raise PassFailedException(
+                f"{op.layer_name}: FIFOs of depths {list(depths)} in {storage} do not fit its {count} streams; "
+                "schedule again"
+            )
+    for value, least in deadlock_free_depths(found).items():
+        op = writer(value)
+        assert op.fifo_depths is not None
+        depth = op.fifo_depths.get_values()[op.results.index(value)]
+        if depth < least:
+            raise PassFailedException(
+                f"{op.layer_name}: the FIFO to {reader(value).layer_name} is {depth} beats deep, which can end in a "
+                f"deadlock; it needs {least}"
+            )
