@@ -59,8 +59,8 @@ def build_within(module: ModuleOp, space: Space, cycles: int, limits: Limits) ->
     """
     Makes a design of at most `cycles` cycles per frame within bounds that include its FIFOs, if that is found.
 
-    FIFOs are sized after the search. Where they break the bound of block RAMs, they go to LUTs; where they break another
-    one, it is tightened by as much; in the end all bounds are approached at once.
+    FIFOs are sized after the search. Where they break the bound of block RAMs, they go to LUTs; where they break
+    another one, it is tightened by as much; in the end all bounds are approached at once.
     """
     bounds, block_ram = limits, True
     for weights in (WEIGHTS, WEIGHTS, WEIGHTS, shares(limits)):
