@@ -16,7 +16,7 @@ from blendir.dialects import stream
 from blendir.dialects.stream import ProcessOp, stream_type
 from blendir.passes.bottleneck import bottleneck
 from blendir.passes.choices import BUDGETED, choices, window_before
-from blendir.passes.layout import build, lay_out, used_by
+from blendir.passes.layout import build, lay_out, unschedule, used_by
 from blendir.passes.resources import fold_of
 from blendir.passes.schedule import SchedulePass
 from blendir.passes.search import WEIGHTS, Layout, Space, cheapest, fastest_cycles, layouts
@@ -103,21 +103,19 @@ class TestLayouts:
     def test_cycles_of_every_choice(self, channels: int, xnor: str) -> None:
         module = residual_network(3, 4, channels)
         units = [op for op in processes(module) if not isinstance(op, stream.WindowOp)]
-        for op in units:
+        first = {op: choices(op, "lut") for op in units}
+        for op in units[:-1]:
+            window = window_before(op)
             for choice in choices(op, xnor)[::3]:
-                others = {other: choices(other, "lut")[0] for other in units}
-                source = window_before(op)
-                producer = (source.input if source is not None else op.operands[0]).owner
-                if source is not None:
-                    same = [c for c in choices(producer, "lut") if c.writes == choice.reads]  # pyright: ignore
-                    others[producer] = same[0]  # pyright: ignore[reportArgumentType]
-                copy = Layout({**others, op: choice}, 0, {})
-                lay_out(copy)
-                busy = [cycles_per_frame(op)] + ([cycles_per_frame(source)] if source is not None else [])
-                assert max(busy) == choice.cycles
+                chosen = {other: made[0] for other, made in first.items()} | {op: choice}
+                if window is not None:
+                    assert isinstance(window.input.owner, ProcessOp)
+                    maker = window.input.owner
+                    chosen[maker] = next(c for c in first[maker] if c.writes == choice.reads)
+                lay_out(Layout(chosen, 0, {}))
                 assert fold_of(op) == choice.fold
-                from blendir.passes.layout import unschedule
-
+                busy = [cycles_per_frame(part) for part in (op, window) if part is not None]
+                assert max(busy) == choice.cycles
                 unschedule(module)
 
     def test_the_made_design_costs_what_the_search_says_and_its_fifos(self) -> None:
@@ -218,15 +216,15 @@ class TestGoals:
 
 
 class TestKinds:
-    def xnors(self, module: ModuleOp) -> set[str]:
-        return {op.xnor.data for op in processes(module) if isinstance(op, stream.BinaryMvuOp) and op.xnor is not None}
-
     def test_auto_takes_dsps_for_room_only(self) -> None:
-        module = residual_network(4, 4, 48)
-        assert self.xnors(scheduled(module, cycles=1000, xnor="auto")) == {"lut"}
-        free = used_by(scheduled(module, cycles=1000, xnor="lut", bram=0))["lut"]
-        narrow = scheduled(module, cycles=1000, xnor="auto", lut=free - 100, bram=0)
-        assert self.xnors(narrow) == {"dsp"}
+        """
+        Of four rows with weights from a memory, DSPs save LUTs but are not worth it.
+        """
+        unit = next(op for op in processes(residual_network(4, 4, 48)) if isinstance(op, stream.BinaryMvuOp))
+        rows = [c for c in choices(unit, "auto") if c.writes == 4 and c.fold.reads == 432 and c.reads == 48]
+        assert min(rows, key=lambda c: weight(c.cost)).fold.xnor == "lut"
+        assert min(rows, key=lambda c: c.cost[BUDGETED.index("lut")]).fold.xnor == "dsp"
+        assert {c.cost[0] for c in rows} == {0, 4 * 9}
 
     def test_paper(self) -> None:
         """
