@@ -4,7 +4,8 @@ PyTorch networks that come with blendir, and the way to their weights.
 
 from blendir.models.blendnet import BlendNet, BlendNetConfig, blendnet, blendnet8, blendnet20
 from blendir.models.checkpoint import load_weights
-from blendir.models.zoo import ZOO, ZooEntry, load
+from blendir.models.entry import ZooEntry
+from blendir.models.zoo import ZOO, load
 
 __all__ = [
     "ZOO",

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from blendir.models.binary import BinaryConv2d, Sign
 from blendir.models.checkpoint import load_weights
-from blendir.models.initialize import randomize
+from blendir.models.entry import ZooEntry
+from blendir.models.initialize import seeded
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
-CALIBRATION_FRAMES = 16
 BLENDNET20_CHECKPOINT = CHECKPOINTS / "blendnet20-cifar10.safetensors"
 
 
@@ -152,21 +152,14 @@ class BlendNet(nn.Module):
         return self.fc(features.mean(dim=(2, 3)))
 
 
-def blendnet(config: BlendNetConfig, seed: int = 0) -> BlendNet:
+def blendnet(config: BlendNetConfig, seed: int = 0) -> nn.Module:
     """
     A BlendNet in eval mode with random weights and plausible batch-norm statistics, one per seed.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        model = BlendNet(config)
-    generator = torch.Generator().manual_seed(seed)
-    shape = (CALIBRATION_FRAMES, *config.image)
-    pixels = torch.randint(0, config.pixel_max + 1, shape, generator=generator, dtype=torch.uint8)
-    randomize(model, pixels, generator)
-    return model
+    return seeded(lambda: BlendNet(config), config.image, config.pixel_max, seed)
 
 
-def blendnet20(pretrained: bool = False, seed: int = 0, **flags: bool) -> BlendNet:
+def blendnet20(pretrained: bool = False, seed: int = 0, **flags: bool) -> nn.Module:
     """
     BlendNet-20 for 32x32 RGB pixels (0..255) and 10 classes, in eval mode.
 
@@ -183,7 +176,7 @@ def blendnet20(pretrained: bool = False, seed: int = 0, **flags: bool) -> BlendN
     return model
 
 
-def blendnet8(pretrained: bool = False, seed: int = 0, **flags: bool) -> BlendNet:
+def blendnet8(pretrained: bool = False, seed: int = 0, **flags: bool) -> nn.Module:
     """
     A small BlendNet for 8x8 images of one channel (0..16) and 10 classes, in eval mode.
 
@@ -192,3 +185,24 @@ def blendnet8(pretrained: bool = False, seed: int = 0, **flags: bool) -> BlendNe
     if pretrained:
         raise ValueError("blendnet8 has no checkpoint: leave out pretrained, or train it")
     return blendnet(replace(BLENDNET8, **flags), seed)
+
+
+ENTRIES = (
+    ZooEntry(
+        "blendnet20",
+        lambda: BlendNet(BLENDNET20),
+        BLENDNET20.image,
+        BLENDNET20.pixel_max,
+        "18 binary modules of 16, 32 and 64 channels for 32x32 RGB images, 10 classes",
+        checkpoint=BLENDNET20_CHECKPOINT,
+        accuracy=0.8173,
+        accuracy_on="the 10,000 test images of CIFAR-10, JPEG copy",
+    ),
+    ZooEntry(
+        "blendnet8",
+        lambda: BlendNet(BLENDNET8),
+        BLENDNET8.image,
+        BLENDNET8.pixel_max,
+        "4 binary modules of 16 and 32 channels for 8x8 images of one channel, 10 classes",
+    ),
+)

@@ -2,12 +2,30 @@
 Random parameters that look like those of a trained network, so that every rewrite has work to do.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 NEGATIVE_GAMMAS = 0.1
 NEGATIVE_SLOPES = 0.05
+CALIBRATION_FRAMES = 16
+
+
+def seeded(make: Callable[[], nn.Module], shape: tuple[int, ...], pixel_max: int, seed: int) -> nn.Module:
+    """
+    A network in eval mode with random weights and plausible batch-norm statistics, one per seed; its frames have this
+    shape and pixels from 0 to `pixel_max`. Leaves the global generator as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = make()
+    generator = torch.Generator().manual_seed(seed)
+    frames = (CALIBRATION_FRAMES, *shape)
+    pixels = torch.randint(0, pixel_max + 1, frames, generator=generator, dtype=torch.uint8)
+    randomize(model, pixels, generator)
+    return model
 
 
 def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> None:

@@ -172,7 +172,7 @@ def zoo_model(name: str, other_weights: bool) -> Model:
         known = ", ".join(sorted(zoo.ZOO))
         raise ValueError(f"no model {name}: give a zoo name ({known}), package.module:factory, or a file net.mlir")
     entry = zoo.entry(name)
-    network = entry.factory(False, 0) if other_weights else entry.load()
+    network = entry.random() if other_weights else entry.load()
     weights = "the checkpoint that ships with blendir" if entry.pretrained else "random, seed 0 (no checkpoint ships)"
     return Model(network, weights, entry.example().numpy())
 
