@@ -89,6 +89,20 @@ module popcount_constant #(parameter N = 48, OUT = $clog2(N + 1))
   ones #(.N(N), .TABLES(1)) unit (.clk(clk), .x(same), .count(count));
 endmodule
 
+// XNORs with variable weights in LUTs: with registers before and behind them, as the DSPs have, or with none.
+module popcount_xnor #(parameter N = 48, REGISTERS = 1, OUT = $clog2(N + 1))
+    (input clk, input [N-1:0] x, w, output [OUT-1:0] count);
+  generate
+    if (REGISTERS) begin : staged
+      reg [N-1:0] a, b, same;
+      always @(posedge clk) {a, b, same} <= {x, w, a ~^ b};
+      ones #(.N(N)) unit (.clk(clk), .x(same), .count(count));
+    end else begin : plain
+      ones #(.N(N)) unit (.clk(clk), .x(x ~^ w), .count(count));
+    end
+  endgenerate
+endmodule
+
 // Differences from weights out of a memory: the digits of the count of three lanes, counted apart.
 module differences #(parameter N = 144, OUT = $clog2(N + 1))
     (input clk, input [N-1:0] x, w, output reg [OUT-1:0] count);

@@ -1,5 +1,5 @@
 """
-Binary layers that train: straight-through signs and a convolution with binary weights.
+Binary layers that train: straight-through signs, convolutions and linear layers with binary weights.
 """
 
 from typing import Any
@@ -55,33 +55,92 @@ class Sign(nn.Module):
         return x if self.real else SignActivation.apply(x)
 
 
+class Shift(nn.Module):
+    """
+    y[c] = x[c] + bias[c], on (N, C, H, W).
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias
+
+
+def rsign(channels: int) -> nn.Sequential:
+    """
+    RSign: the sign of x + b, with b per channel.
+    """
+    return nn.Sequential(Shift(channels), Sign())
+
+
+def rprelu(channels: int) -> nn.Sequential:
+    """
+    RPReLU: PReLU(x + b) + c, with b, c and the slope per channel.
+    """
+    return nn.Sequential(Shift(channels), nn.PReLU(channels), Shift(channels))
+
+
 class BinaryConv2d(nn.Conv2d):
     """
     A convolution whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set; W while `real`.
 
-    Input (N, in, H, W), output (N, out, H', W'), latent weights W of shape (out, in, k, k); no bias.
+    Input (N, in, H, W), output (N, out, H', W'), latent weights W of shape (out, in, k, k).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int, alpha: bool = True):
-        super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int,
+        padding: int,
+        alpha: bool = True,
+        bias: bool = False,
+    ):
+        super().__init__(in_channels, out_channels, kernel, stride, padding, bias=bias)
         self.alpha = alpha
         self.real = False
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.real:
-            return super().forward(input)
-        weight: Tensor = SignWeight.apply(self.weight)
-        if self.alpha:
-            weight = weight * self.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
-        return functional.conv2d(input, weight, None, self.stride, self.padding)
+        weight = self.weight if self.real else binary_weight(self.weight, self.alpha)
+        return functional.conv2d(input, weight, self.bias, self.stride, self.padding)
+
+
+class BinaryLinear(nn.Linear):
+    """
+    A linear layer whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set; W while `real`.
+
+    Input (N, .., in), output (N, .., out), latent weights W of shape (out, in).
+    """
+
+    def __init__(self, in_features: int, out_features: int, alpha: bool = True, bias: bool = False):
+        super().__init__(in_features, out_features, bias=bias)
+        self.alpha = alpha
+        self.real = False
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight = self.weight if self.real else binary_weight(self.weight, self.alpha)
+        return functional.linear(input, weight, self.bias)
+
+
+def binary_weight(weight: Tensor, alpha: bool) -> Tensor:
+    """
+    sign(W), times the mean magnitude of each output where `alpha` is set; that mean takes no gradient.
+    """
+    signs: Tensor = SignWeight.apply(weight)
+    if not alpha:
+        return signs
+    return signs * weight.detach().abs().mean(dim=list(range(1, weight.ndim)), keepdim=True)
 
 
 def set_binary(model: nn.Module, *, activations: bool, weights: bool) -> None:
     """
-    Make every sign and every binary convolution of `model` binary, or real as the stages of a training need it.
+    Make every sign and every binary layer of `model` binary, or real as the stages of a training need it.
     """
     for module in model.modules():
         if isinstance(module, Sign):
             module.real = not activations
-        elif isinstance(module, BinaryConv2d):
+        elif isinstance(module, BinaryConv2d | BinaryLinear):
             module.real = not weights

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
+from blendir.models.binary import Shift
+
 NEGATIVE_GAMMAS = 0.1
 NEGATIVE_SLOPES = 0.05
 CALIBRATION_FRAMES = 16
@@ -39,6 +41,8 @@ def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> No
                 _draw_affine(module, generator)
             elif isinstance(module, nn.PReLU):
                 _draw_slopes(module.weight, generator)
+            elif isinstance(module, Shift):
+                module.bias.copy_(_uniform(module.bias, -0.3, 0.3, generator))
         measure_norms(model, batch)
         for module in model.modules():
             if isinstance(module, _BatchNorm):

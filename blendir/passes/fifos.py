@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, ModuleOp, StringAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
@@ -23,11 +23,12 @@ from blendir.passes.resources import price
 from blendir.passes.timing import (
     FORWARD_LATENCY,
     Times,
+    Timing,
     cycles_per_frame,
     firing,
     latency_of,
     processes,
-    run_full_rate,
+    simulate,
     stops_when_starved,
 )
 
@@ -81,16 +82,15 @@ def reader(value: SSAValue) -> stream.ProcessOp:
     return use.operation
 
 
-def full_rate_depths(found: list[stream.ProcessOp]) -> Depths:
+def full_rate_depths(timing: Timing) -> Depths:
     """
     The most beats in each FIFO while frames keep coming at the rate of the slowest process.
     """
-    interval = max(map(cycles_per_frame, found))
-    _, run = run_full_rate(found, interval)
+    run = timing.chained
     depths: Depths = {}
     for value, read in run.read.items():
         landed = run.landed[value]
-        landed = landed[landed < (run.frames - 1) * interval]
+        landed = landed[landed < (run.frames - 1) * run.interval]
         held = np.arange(1, len(landed) + 1) - np.searchsorted(read, landed, side="right")
         depths[value] = max(MINIMUM_DEPTH, int(held.max()))
     return depths
@@ -234,12 +234,12 @@ def rounded_depth(depth: int, storage: str) -> int:
     return depth if depth <= MINIMUM_DEPTH else -(-depth // step) * step
 
 
-def fifo_table(module: ModuleOp) -> list[Fifo]:
+def fifo_table(module: ModuleOp, timing: Timing) -> list[Fifo]:
     """
-    Every FIFO of a scheduled module, in the order of the processes that write them.
+    Every FIFO of a scheduled module, in the order of the processes that write them; `timing` is its simulation.
     """
     found = processes(module)
-    least, fast = deadlock_free_depths(found), full_rate_depths(found)
+    least, fast = deadlock_free_depths(found), full_rate_depths(timing)
     table: list[Fifo] = []
     for op in found[:-1]:
         if op.fifo_depths is None or op.fifo_storage is None:
@@ -251,28 +251,28 @@ def fifo_table(module: ModuleOp) -> list[Fifo]:
     return table
 
 
-def size_fifos(module: ModuleOp, block_ram: bool = True) -> None:
+def size_fifos(module: ModuleOp, block_ram: bool = True) -> Timing:
     """
-    Writes latencies, depths and storage to the processes: the full-rate depth, rounded up to what the storage holds.
+    Writes depths and storage to the processes: the full-rate depth, rounded up to what the storage holds. Returns the
+    simulation of the result.
 
     block_ram: whether FIFOs may be kept in block RAM where that is cheaper.
     """
     found = processes(module)
-    for op in found:
-        op.latency = IntAttr(latency_of(op))
     least = deadlock_free_depths(found)
-    storage, needs = dict.fromkeys(least, "srl"), least
-    moved = True
-    while moved:  # block RAM is slower than shift registers, which may deepen FIFOs
+    storage = dict.fromkeys(least, "srl")
+    while True:  # block RAM is slower than shift registers, which may deepen FIFOs
         for op in found[:-1]:
             op.fifo_storage = ArrayAttr([StringAttr(storage[v]) for v in streams(op)])
-        needs = {value: max(least[value], depth) for value, depth in full_rate_depths(found).items()}
-        moved = False
-        for value, need in needs.items():
-            if block_ram and storage[value] == "srl" and fifo_storage(stream_type(value), need) == "bram":
-                storage[value], moved = "bram", True
+        timing = simulate(module)
+        needs = {value: max(least[value], depth) for value, depth in full_rate_depths(timing).items()}
+        moved = [v for v, need in needs.items() if storage[v] == "srl" and fifo_storage(stream_type(v), need) == "bram"]
+        if not block_ram or not moved:
+            break
+        storage |= dict.fromkeys(moved, "bram")
     for op in found[:-1]:
         op.fifo_depths = DenseArrayBase.from_list(i64, [rounded_depth(needs[v], storage[v]) for v in streams(op)])
+    return timing
 
 
 def check_fifos(module: ModuleOp) -> None:

@@ -13,6 +13,7 @@ from blendir.passes.choices import NO_WINDOW, window_before
 from blendir.passes.fifos import size_fifos
 from blendir.passes.resources import cost_of, total_cost
 from blendir.passes.search import Layout
+from blendir.passes.static_schedule import SCHEDULE, write_schedule
 from blendir.passes.timing import processes
 
 
@@ -21,6 +22,8 @@ def unschedule(module: ModuleOp) -> None:
     Back to one element per beat, without width converters, as `lower-to-stream` leaves a module.
     """
     for op in processes(module):
+        for name in SCHEDULE:
+            op.attributes.pop(name, None)
         if isinstance(op, stream.WindowOp) and op.geometry == NO_WINDOW:
             op.result.replace_all_uses_with(op.input)
             op.detach()
@@ -81,9 +84,10 @@ def used_by(module: ModuleOp) -> dict[str, int]:
 
 def build(module: ModuleOp, layout: Layout, block_ram: bool = True) -> dict[str, int]:
     """
-    Makes a layout with its FIFOs, in block RAM where that is allowed and cheaper, and returns what it costs.
+    Makes a layout with its FIFOs, in block RAM where that is allowed and cheaper, and its static schedule; returns what
+    it costs.
     """
     unschedule(module)
     lay_out(layout)
-    size_fifos(module, block_ram)
+    write_schedule(size_fifos(module, block_ram))
     return used_by(module)

@@ -25,6 +25,7 @@ from blendir.passes.pack48 import Pack48Pass
 from blendir.passes.quantize import QuantizePass, quantize
 from blendir.passes.schedule import SchedulePass, fit
 from blendir.passes.stage import STAGES, Stage, VerifyStagePass, is_packed, is_stream, reached, stage_of
+from blendir.passes.static_schedule import check_schedule
 from blendir.passes.timing import processes
 
 PIPELINE: dict[Stage, type[ModulePass]] = {
@@ -183,5 +184,6 @@ def schedule(
         raise ValueError("the module is already scheduled; give the rate when it is lowered")
     else:
         check_fifos(module)
+        check_schedule(module)
     if target is not None:
         fit(module, target, step, fresh)

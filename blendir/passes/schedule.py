@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
@@ -24,7 +24,7 @@ from blendir.passes.choices import BUDGETED
 from blendir.passes.devices import NAMES, device
 from blendir.passes.layout import build, unschedule, used_by
 from blendir.passes.search import SCALE, WEIGHTS, Limits, Space, cheapest, fastest_cycles, layouts
-from blendir.passes.timing import cycles_per_frame, processes, simulate
+from blendir.passes.timing import cycles_per_frame, processes
 
 DEFAULT_MULTIPLIERS = 8
 
@@ -163,10 +163,6 @@ class SchedulePass(ModulePass):
             if fastest_within(op, space, self.limits) is None:
                 reached = smallest(op, space, self.limits)
                 raise PassFailedException(f"no design has at most {wording(self.limits)}: {reached}")
-        timing = simulate(op)
-        for process in processes(op):
-            process.interval = IntAttr(timing.cycles[process])
-            process.start = IntAttr(timing.spans[process][0])
 
     @property
     def rate(self) -> int | None:

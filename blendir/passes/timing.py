@@ -52,13 +52,14 @@ class Firing:
 class Timing:
     """
     What the simulation found, in cycles; `spans` says when a frame of the steady state is in a process, from its first
-    read to its last write, counted from when its first beat enters the design.
+    read to its last write, counted from when its first beat enters the design. `chained` is the batch in which that is.
     """
 
     frame_interval: int
     first_frame_latency: int
     cycles: dict[stream.ProcessOp, int]
     spans: dict[stream.ProcessOp, tuple[int, int]]
+    chained: Run
 
     def batch_cycles(self, frames: int) -> int:
         """
@@ -222,7 +223,7 @@ def simulate(module: ModuleOp) -> Timing:
     cycles = {op: cycles_per_frame(op) for op in found}
     first, chained = run_full_rate(found, max(cycles.values()))
     spans = {op: span(op, chained, 2) for op in found}
-    return Timing(int(chained.leaving[3] - chained.leaving[2]), int(first.leaving[0]) + 1, cycles, spans)
+    return Timing(int(chained.leaving[3] - chained.leaving[2]), int(first.leaving[0]) + 1, cycles, spans, chained)
 
 
 def span(op: stream.ProcessOp, batch: Run, frame: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 // RUN: blendir-opt %s -p 'lower-to-stream,schedule,schedule' --split-input-file | filecheck %s
 
 // CHECK-LABEL: builtin.module @conv {
-// CHECK: stream.source {{.*}}latency = #builtin.int<2>, fifo_storage = ["srl"], fifo_depths = array<i64: 2>
+// CHECK: stream.source {{.*}}latency = 2 : i64, fifo_storage = ["srl"], fifo_depths = array<i64: 2>
 // CHECK: stream.window {{.*}}fifo_depths
 // CHECK: stream.fixed_mvu {{.*}}fifo_depths
 builtin.module @conv {

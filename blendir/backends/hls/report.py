@@ -40,7 +40,9 @@ def layer_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
     """
     rows: list[dict[str, Any]] = []
     for op in design.processes:
-        start, end = timing.spans[op]
+        assert op.start is not None
+        assert op.interval is not None
+        cycles = op.interval.value.data
         row: dict[str, Any] = {
             "layer": op.layer_name,
             "process": op.name.removeprefix("stream."),
@@ -49,10 +51,10 @@ def layer_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
             "outputs": [stream_shape(v.type) for v in op.results if isinstance(v.type, StreamType)],
             **macs(op)._asdict(),
             "ii": INITIATION_INTERVAL,
-            "cycles": timing.cycles[op],
-            "utilisation": timing.cycles[op] / timing.frame_interval,
-            "start_cycle": start,
-            "end_cycle": end,
+            "cycles": cycles,
+            "utilisation": cycles / timing.frame_interval,
+            "start_cycle": op.start.value.data,
+            "end_cycle": timing.spans[op][1],
         }
         if isinstance(op, stream.MvuOp):
             row |= {"pe": op.pe, "simd": op.simd, "fold": list(op.fold)}
@@ -90,13 +92,13 @@ def why_cycles(op: stream.ProcessOp) -> str:
             return f"{positions} x {beats}"
 
 
-def fifo_rows(design: Design) -> list[dict[str, Any]]:
+def fifo_rows(design: Design, timing: Timing) -> list[dict[str, Any]]:
     """
     A row for each FIFO: its C++ name, the processes at its ends and the frame that passes through it.
     """
     rows: list[dict[str, Any]] = []
     values = [v for op in design.processes for v in op.results if isinstance(v.type, StreamType)]
-    for value, fifo in zip(values, fifo_table(design.module), strict=True):
+    for value, fifo in zip(values, fifo_table(design.module, timing), strict=True):
         ends = {"from": design.names.processes[writer(value)], "to": design.names.processes[reader(value)]}
         frame = {"frame": stream_shape(stream_type(value))}
         rows.append({"name": design.streams[value], **ends, **asdict(fifo), **frame})
@@ -145,5 +147,5 @@ def report(design: Design, timing: Timing, target: str, clock_mhz: float) -> dic
         "input": boundary(source, source.positions * source.beats),
         "output": boundary(sink, sink.positions * sink.length.data),
         "layers": layers,
-        "fifos": fifo_rows(design),
+        "fifos": fifo_rows(design, timing),
     }

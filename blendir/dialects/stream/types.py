@@ -7,9 +7,9 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, StringAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, IntegerAttr, StringAttr, i64
 from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue, TypeAttribute
-from xdsl.irdl import BaseAttr, IRDLOperation, ParsePropInAttrDict, irdl_attr_definition, opt_attr_def
+from xdsl.irdl import AtLeast, BaseAttr, IRDLOperation, ParsePropInAttrDict, irdl_attr_definition, opt_attr_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
@@ -102,6 +102,7 @@ class StreamType(ParametrizedAttribute, TypeAttribute):
 
 
 STREAM = BaseAttr(StreamType)
+CYCLES = IntegerAttr.constr(type=i64, value=AtLeast(0))
 
 
 def stream_type(value: SSAValue) -> StreamType:
@@ -116,15 +117,16 @@ class ProcessOp(IRDLOperation, ABC):
     """
     A hardware process; `layer` names the result it computes, `fifo_depths` and `fifo_storage` describe the FIFO behind
     each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says
-    where the elements of the tensor that it computes lie in the stream, if not in raster order. `interval` is the
-    number of cycles per frame that it is busy and `start` the cycle of its first read, counted from when a frame of the
-    steady state enters the design.
+    where the elements of the tensor that it computes lie in the stream, if not in raster order.
+
+    The static schedule: `start` is the cycle of the first firing for a frame of the steady state, counted from when the
+    frame enters the design, and `interval` the number of cycles per frame that the process is busy.
     """
 
     layer = opt_attr_def(StringAttr)
-    latency = opt_attr_def(IntAttr)
-    interval = opt_attr_def(IntAttr)
-    start = opt_attr_def(IntAttr)
+    start = opt_attr_def(CYCLES)
+    interval = opt_attr_def(CYCLES)
+    latency = opt_attr_def(CYCLES)
     fifo_depths = opt_attr_def(DenseArrayBase.constr(i64))
     fifo_storage = opt_attr_def(ArrayAttr[StringAttr])
     order = opt_attr_def(DenseArrayBase.constr(i64))

@@ -26,7 +26,7 @@ func.func @sink_order(%x : !stream.stream<2, 2, 1, !blend.fixed<8, 4>, 1>) {
 
 // CHECK: kernel [0, 3] should be two numbers >= 1
 func.func @window(%x : !stream.stream<4, 4, 2, i1, 2>) {
-  %r = stream.window %x {kernel = array<i64: 0, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
+  %r = stream.window %x {kernel = array<i64: 0, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
   func.return
 }
 
@@ -34,7 +34,7 @@ func.func @window(%x : !stream.stream<4, 4, 2, i1, 2>) {
 
 // CHECK: rows: padding 2 is more than half of a kernel of 3, which cannot be streamed
 func.func @window_padding(%x : !stream.stream<4, 4, 2, i1, 2>) {
-  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 2, 1>, latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 2, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
   func.return
 }
 
@@ -42,7 +42,7 @@ func.func @window_padding(%x : !stream.stream<4, 4, 2, i1, 2>) {
 
 // CHECK: result has frames [2, 3, 18] but should have [2, 2, 18]
 func.func @window_result(%x : !stream.stream<4, 4, 2, i1, 2>) {
-  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 3, 18, i1, 18>
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 3, 18, i1, 18>
   func.return
 }
 
@@ -50,7 +50,7 @@ func.func @window_result(%x : !stream.stream<4, 4, 2, i1, 2>) {
 
 // CHECK: the input's group 4 should divide the 6 elements of a position
 func.func @window_group(%x : !stream.stream<4, 4, 6, i1, 4>) {
-  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 6, i1, 4>) -> !stream.stream<2, 2, 54, i1, 54>
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 6, i1, 4>) -> !stream.stream<2, 2, 54, i1, 54>
   func.return
 }
 
@@ -58,7 +58,7 @@ func.func @window_group(%x : !stream.stream<4, 4, 6, i1, 4>) {
 
 // CHECK: input has elements i1 but result ui8
 func.func @window_elements(%x : !stream.stream<4, 4, 2, i1, 2>) {
-  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, ui8, 18>
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, ui8, 18>
   func.return
 }
 

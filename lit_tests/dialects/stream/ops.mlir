@@ -18,10 +18,10 @@ func.func @sink(%x : !stream.stream<2, 2, 1, !blend.fixed<8, 4>, 1>) {
 }
 
 // CHECK-LABEL: @window(
-// CHECK-NEXT: stream.window %{{.*}} {latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"], kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
-// CHECK-GENERIC: "stream.window"(%{{.*}}) <{kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>}> {latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]}
+// CHECK-NEXT: stream.window %{{.*}} {latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"], kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
+// CHECK-GENERIC: "stream.window"(%{{.*}}) <{kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>}> {latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]}
 func.func @window(%x : !stream.stream<4, 4, 2, i1, 2>) {
-  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = #builtin.int<4>, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
   func.return
 }
 
