@@ -129,7 +129,7 @@ class TestSkipPath:
         latencies = [latency_of(op) for op in processes(module) if op.name in branch]
         pipeline_depth = sum(latencies) + len(branch) - 1  # with the FIFOs between them as further stages
         assert deadlock_free_depths(processes(module))[skip] == columns + 2
-        assert full_rate_depths(processes(module))[skip] == columns + pipeline_depth + 3
+        assert full_rate_depths(simulate(module))[skip] == columns + pipeline_depth + 3
 
     def test_xnors_in_dsps_keep_their_results(self) -> None:
         module = with_dsps(at_a_pixel_per_cycle(LINE))
@@ -143,8 +143,8 @@ class TestSkipPath:
 
     def test_one_less_stops_or_slows_the_network(self) -> None:
         module = at_a_pixel_per_cycle(LINE)
-        skip, found = skip_path(module), processes(module)
-        least, fast = deadlock_free_depths(found)[skip], full_rate_depths(found)[skip]
+        skip = skip_path(module)
+        least, fast = deadlock_free_depths(processes(module))[skip], full_rate_depths(simulate(module))[skip]
         assert play(module, 4, {skip: least}).finished
         assert not play(module, 4, {skip: least - 1}).finished
         for depth, kept in ((fast, True), (fast - 1, False)):
@@ -174,8 +174,8 @@ def test_windows_run_ahead_at_strides(size: int, channels: int, outputs: int, ba
     """
     module = strided(size, channels, outputs)
     assert simulate(module).frame_interval == 1024
-    (windows,) = [v for v in full_rate_depths(processes(module)) if isinstance(v.owner, stream.WindowOp)]
-    assert full_rate_depths(processes(module))[windows] == backlog
+    (windows,) = [v for v in full_rate_depths(simulate(module)) if isinstance(v.owner, stream.WindowOp)]
+    assert full_rate_depths(simulate(module))[windows] == backlog
     assert deadlock_free_depths(processes(module))[windows] == 2
     for depth, kept in ((backlog, True), (backlog - 1, False)):
         leaving = play(module, 6, {windows: depth}, 1024).leaving
@@ -212,12 +212,18 @@ def graph(request: pytest.FixtureRequest) -> ModuleOp:
     )
 
 
+def table(module: ModuleOp) -> list[fifos.Fifo]:
+    """
+    The FIFOs of a module.
+    """
+    return fifo_table(module, simulate(module))
+
+
 def both_depths(module: ModuleOp) -> tuple[Depths, Depths]:
     """
     The depths without deadlock and at the full rate.
     """
-    found = processes(module)
-    least, fast = deadlock_free_depths(found), full_rate_depths(found)
+    least, fast = deadlock_free_depths(processes(module)), full_rate_depths(simulate(module))
     return least, {value: max(least[value], fast[value]) for value in least}
 
 
@@ -271,7 +277,7 @@ class TestGraphs:
             )
 
     def test_emitted_depths_hold_both(self, graph: ModuleOp) -> None:
-        for fifo in fifo_table(graph):
+        for fifo in table(graph):
             assert fifo.depth >= fifo.full_rate >= fifo.deadlock_free >= 2
             assert fifo.depth == rounded_depth(fifo.full_rate, fifo.storage)
 
@@ -306,10 +312,10 @@ def test_block_ram_is_slower(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     module = at_a_pixel_per_cycle(LINE)
     skip = skip_path(module)
-    before = full_rate_depths(processes(module))
+    before = full_rate_depths(simulate(module))
     monkeypatch.setattr(fifos, "fifo_storage", lambda kind, depth: "bram")
     size_fifos(module)
-    after = full_rate_depths(processes(module))
+    after = full_rate_depths(simulate(module))
     assert after[skip] == before[skip] + 2 * 5  # five FIFOs from the fork to the sum
     assert play(module, 8, after, 4 * LINE).held >= 7 * 4 * LINE
 
@@ -327,7 +333,7 @@ def edited(module: ModuleOp, depths: list[int], storage: list[str]) -> ModuleOp:
 class TestBadInput:
     def test_unscheduled(self) -> None:
         with pytest.raises(ValueError, match=r"^input has no FIFO depths: schedule the module first$"):
-            fifo_table(residual_network(4, 4, 1))
+            table(residual_network(4, 4, 1))
 
     @pytest.mark.parametrize(("depths", "storage"), [([9], ["srl"] * 2), ([9] * 2, ["srl"]), ([9] * 2, ["srl", "x"])])
     def test_depths_for_other_streams(self, depths: list[int], storage: list[str]) -> None:
@@ -350,7 +356,7 @@ class TestBadInput:
         (sign,) = [op for op in processes(module) if isinstance(op, stream.ThresholdOp)]
         sign.operands[0] = total.results[0]
         with pytest.raises(ValueError, match=rf"^a cycle: {sign.layer_name} reads .* before it is made$"):
-            fifo_table(module)
+            table(module)
 
     def test_a_group_that_does_not_fit(self) -> None:
         module = scheduled(residual_network(4, 4, 4), 340e6 / 64)
@@ -384,7 +390,7 @@ class TestBoundedSimulation:
         top, bounded = ((build.path / name).read_text() for name in ("src/top.cpp", "tb/bounded.cpp"))
         pragmas = re.findall(r"#pragma HLS stream variable=(\w+) depth=(\d+)", top)
         assert re.findall(r'> (\w+)\("\w+", (\d+)\);', bounded) == pragmas
-        assert len(pragmas) == len(fifo_table(build.module))
+        assert len(pragmas) == len(table(build.module))
 
     def test_names_a_fifo_that_is_too_shallow(self, build: blendir.Build) -> None:
         """

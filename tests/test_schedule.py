@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from modules import residual_network, run_pass
+from modules import reparsed, residual_network, run_pass
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import PassFailedException
 
 from blendir.backends.hls.print_cpp import Design, top_text
 from blendir.dialects import stream
+from blendir.dialects.blend.base import i64_attr
 from blendir.dialects.stream import ProcessOp, stream_type
 from blendir.passes.bottleneck import bottleneck
 from blendir.passes.choices import BUDGETED, choices, window_before
 from blendir.passes.layout import build, lay_out, unschedule, used_by
+from blendir.passes.pipeline import schedule
 from blendir.passes.resources import fold_of
 from blendir.passes.schedule import SchedulePass
 from blendir.passes.search import WEIGHTS, Layout, Space, cheapest, fastest_cycles, layouts
@@ -253,13 +255,47 @@ class TestStaticSchedule:
         module = scheduled(residual_network(5, 4, 4, 2), cycles=200)
         found = processes(module)
         assert all(op.interval is not None and op.start is not None and op.latency is not None for op in found)
-        assert max(op.interval.data for op in found if op.interval) == simulate(module).frame_interval
-        starts = {op: op.start.data for op in found if op.start is not None}
+        assert max(op.interval.value.data for op in found if op.interval) == simulate(module).frame_interval
+        starts = {op: op.start.value.data for op in found if op.start is not None}
         assert starts[found[0]] == 0
         for op in found:
             for value in op.operands:
                 if isinstance(value.owner, ProcessOp):
                     assert starts[op] > starts[value.owner]
+
+    @pytest.mark.parametrize(
+        ("name", "less", "reason"),
+        [
+            ("start", 1, r"start is (\d+), but its first input can be read in cycle {}"),
+            ("interval", 1, r"interval is (\d+), but a frame keeps it busy for {} cycles"),
+            ("latency", -3, r"latency is (\d+), but {} is assumed of stream.binary_mvu"),
+        ],
+    )
+    def test_a_schedule_that_the_processes_contradict(self, name: str, less: int, reason: str) -> None:
+        module = scheduled(residual_network(4, 5, 2))
+        schedule(module.clone())
+        unit = next(op for op in processes(module) if isinstance(op, stream.BinaryMvuOp))
+        cycles = unit.attributes[name].value.data  # pyright: ignore[reportAttributeAccessIssue]
+        unit.attributes[name] = i64_attr(cycles - less)
+        message = f"^{re.escape(unit.layer_name)}: {reason.format(cycles)}; schedule again$"
+        with pytest.raises(PassFailedException, match=message) as info:
+            schedule(reparsed(module))
+        assert re.search(message, str(info.value))[1] == str(cycles - less)  # pyright: ignore[reportOptionalSubscript]
+
+    def test_a_schedule_that_is_not_whole(self) -> None:
+        module = scheduled(residual_network(4, 5, 2))
+        del processes(module)[2].attributes["start"]
+        with pytest.raises(PassFailedException, match=r": start is missing, but its first input can be read in cycle"):
+            schedule(module)
+
+    def test_no_start_is_before_the_inputs_can_be_there(self) -> None:
+        """
+        At a pixel per cycle: the pipeline before, its FIFO, and for a line buffer a line and the pixel after the next.
+        """
+        module = scheduled(residual_network(4, 5, 1), cycles=20)
+        starts = {op.name: op.start.value.data for op in processes(module) if op.start is not None}
+        (latency,) = {op.latency.value.data for op in processes(module) if op.name == "stream.window" and op.latency}
+        assert starts["stream.binary_mvu"] - starts["stream.window"] == 5 + 1 + latency + 1
 
 
 class TestBottleneck:

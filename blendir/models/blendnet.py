@@ -70,6 +70,7 @@ class BlendNetConfig:
 
 
 BLENDNET20 = BlendNetConfig((3, 32, 32), (125, 123, 114), (63, 62, 67), (16, 32, 64), 6)
+NEUROBLEND18 = BlendNetConfig((3, 32, 32), (129, 124, 112), (68, 65, 70), (64, 128, 256, 512), 4, classes=100)
 BLENDNET8 = BlendNetConfig((1, 8, 8), (5,), (6,), (16, 32), 2, pixel_max=16)
 
 
@@ -204,5 +205,13 @@ ENTRIES = (
         BLENDNET8.image,
         BLENDNET8.pixel_max,
         "4 binary modules of 16 and 32 channels for 8x8 images of one channel, 10 classes",
+    ),
+    ZooEntry(
+        "neuroblend18",
+        lambda: BlendNet(NEUROBLEND18),
+        NEUROBLEND18.image,
+        NEUROBLEND18.pixel_max,
+        "16 binary modules of 64 to 512 channels, as deep and wide as ResNet-18; 32x32 RGB images, 100 classes",
+        classes=100,
     ),
 )

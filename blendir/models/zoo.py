@@ -4,10 +4,14 @@ The networks that blendir knows by name: the entries stand beside their networks
 
 from torch import nn
 
+from blendir.models.bireal import ENTRIES as BIREALS
 from blendir.models.blendnet import ENTRIES as BLENDNETS
 from blendir.models.entry import ZooEntry
+from blendir.models.finn import ENTRIES as FINNS
+from blendir.models.reactnet import ENTRIES as REACTNETS
+from blendir.models.xnornet import ENTRIES as XNORNETS
 
-ZOO: dict[str, ZooEntry] = {entry.name: entry for entry in (*BLENDNETS,)}
+ZOO: dict[str, ZooEntry] = {entry.name: entry for entry in (*BLENDNETS, *BIREALS, *REACTNETS, *XNORNETS, *FINNS)}
 
 
 def entry(name: str) -> ZooEntry:

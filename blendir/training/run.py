@@ -20,7 +20,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import save
 from torch import nn
 
-from blendir.models.binary import BinaryConv2d, set_binary
+from blendir.models.binary import BinaryConv2d, BinaryLinear, set_binary
 from blendir.models.checkpoint import load_weights
 from blendir.models.initialize import measure_norms
 from blendir.training.curve import plot
@@ -64,7 +64,7 @@ def fresh(training: Training) -> nn.Module:
     for module in network.modules():
         if callable(reset := getattr(module, "reset_parameters", None)):
             reset()
-    if not any(isinstance(module, BinaryConv2d) for module in network.modules()):
+    if not any(isinstance(module, BinaryConv2d | BinaryLinear) for module in network.modules()):
         raise ValueError("this network has no binary layer of blendir.models.binary, so there is nothing to train")
     return network.float()
 
