@@ -283,3 +283,13 @@ def test_the_command_line_trains(tmp_path: Path):
         cli, ["evaluate", "blendnet8", "--weights", str(out / "model.safetensors"), "--data", str(data), "--json", "-q"]
     )
     assert json.loads(evaluated.stdout)["accuracy"] == result["accuracy"]
+
+
+def test_two_processes_train_one_network(tmp_path: Path):
+    data, out = digits_file(tmp_path / "digits.npz"), tmp_path / "out"
+    command = [sys.executable, "-m", "blendir.tools.cli", "train", "blendnet8", "--data", str(data), "-o", str(out)]
+    command += ["--preset", "smoke", "--no-compile", "--accelerator", "cpu", "--devices", "2", "--json", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "error" not in done.stderr
+    assert json.loads(done.stdout)["accuracy"] == json.loads((out / "result.json").read_text())["accuracy"]

@@ -293,6 +293,8 @@ def train_command(model: str, data: Path, out: Path | None, quiet: bool, as_json
 
     folder = out if out is not None else Path(f"train-{model.replace(':', '-')}")
     found = train(model, data, out=folder, quiet=quiet, **options)
+    if found is None:
+        return
     if as_json:
         print_json(found)
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 
 from blendir.tools.data import load_splits
 from blendir.tools.inputs import Model, given_example, load_model
@@ -58,9 +59,9 @@ def train(
     compiled: bool,
     quiet: bool,
     **trainer: Any,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """
-    Trains MODEL and returns the result, with the folder and the preset.
+    Trains MODEL and returns the result, with the folder and the preset; None in all processes but the first.
     """
     with progress(f"reading {data}", quiet):
         first, second = load_splits(data)
@@ -81,4 +82,6 @@ def train(
         quiet,
     )
     result = run(training, weights=weights, resume=resume)
+    if rank_zero_only.rank:  # pyright: ignore[reportFunctionMemberAccess]
+        return None
     return {"model": model, "preset": preset, "images": len(test_images), "folder": str(out)} | result
