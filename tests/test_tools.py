@@ -374,6 +374,17 @@ def test_evaluate_is_the_same_everywhere(here: Path):
     assert "PyTorch:" in run("evaluate", "tinynet:make", "--data", "labelled.npz").stdout
 
 
+def test_evaluate_records_in_the_report(here: Path):
+    run("compile", "net.mlir", "-o", "recorded")
+    before = json.loads(Path("recorded/report.json").read_text())
+    found = json.loads(run("evaluate", "recorded", "--data", "labelled.npz", "--record", "--json").stdout)
+    after = json.loads(Path("recorded/report.json").read_text())
+    how = {"accuracy": "measured: the compiled C++ on 20 images"}
+    assert after == before | {"accuracy": found["accuracy"], "how": before["how"] | how}
+    assert f"{100 * found['accuracy']:.2f} %" in Path("recorded/report.html").read_text()
+    refused(run("evaluate", "net.mlir", "--data", "labelled.npz", "--record"), "net.mlir", "not a design folder")
+
+
 def test_bad_data_sets(here: Path):
     def check(path: str, *words: str) -> None:
         refused(run("evaluate", "net.mlir", "--data", path), path, *words)

@@ -20,7 +20,16 @@ from xdsl.dialects.builtin import ModuleOp
 from blendir import __version__
 from blendir.interpreter import input_type, output_type, run_module
 from blendir.passes.stage import stage_of
-from blendir.tools.designs import FILE, DesignWriter, design_options, require_compiler, stages_to_verify, summary
+from blendir.tools.designs import (
+    FILE,
+    DesignWriter,
+    design_options,
+    read_report,
+    record_accuracy,
+    require_compiler,
+    stages_to_verify,
+    summary,
+)
 from blendir.tools.inputs import given_example, load_model, read_array, read_frames, read_module, require_frames
 from blendir.tools.terminal import FoundWrong, Tool, ToolGroup, progress, say
 from blendir.verification import Verification, verify
@@ -241,10 +250,18 @@ def models_command(quiet: bool, as_json: bool) -> None:
 @cli.command("evaluate")
 @click.argument("source", metavar="MODEL|NET.MLIR|DIR")
 @click.option("--data", required=True, type=FILE, metavar="PATH", help="CIFAR-10/100, class folders, or .npz.")
+@click.option("--record", is_flag=True, help="Enter the accuracy in the report of DIR.")
 @model_options
 @output_options
 def evaluate_command(
-    source: str, data: Path, weights: Path | None, example: Path | None, shape: str | None, quiet: bool, as_json: bool
+    source: str,
+    data: Path,
+    record: bool,
+    weights: Path | None,
+    example: Path | None,
+    shape: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """
     Accuracy on labelled images: of a MODEL in PyTorch, of a module in the interpreter, of a design in C++.
@@ -255,9 +272,13 @@ def evaluate_command(
     from blendir.tools.data import load_images
     from blendir.tools.evaluate import accuracy, runner
 
+    if record:
+        read_report(Path(source))
     x, labels, _ = load_images(data)
     what = runner(source, weights, given_example(example, shape))
     found = accuracy(what, x, labels, data, quiet)
+    if record:
+        record_accuracy(Path(source), found, len(x))
     if as_json:
         print_json({"accuracy": found, "images": len(x), "stage": what.stage})
     else:

@@ -15,6 +15,7 @@ import click
 from xdsl.dialects.builtin import ModuleOp
 
 from blendir.backends.hls.project import GENERATOR, check_destination
+from blendir.backends.hls.report_page import page
 from blendir.compiler import Build, compile_module
 from blendir.passes.pipeline import pass_options
 from blendir.tools.inputs import Array, parse_options, read_array, read_module, require_frames
@@ -120,6 +121,19 @@ def read_report(folder: Path) -> dict[str, Any]:
     if not isinstance(report, dict) or report.get("generator") != GENERATOR:  # pyright: ignore[reportUnknownMemberType]
         raise ValueError(f"{folder}: not a design folder of blendir (no report.json of blendir in it)")
     return cast(dict[str, Any], report)
+
+
+def record_accuracy(folder: Path, accuracy: float, images: int) -> None:
+    """
+    Enters an accuracy of the compiled C++, 0..1, in the report of a design folder and in its page.
+    """
+    found = read_report(folder)
+    found["accuracy"] = accuracy
+    found["how"]["accuracy"] = f"measured: the compiled C++ on {images:,} images"
+    for name, text in (("report.json", json.dumps(found, indent=2) + "\n"), ("report.html", page(found))):
+        beside = folder / f"{name}.part"
+        beside.write_text(text)
+        beside.replace(folder / name)
 
 
 def read_stage(folder: Path, stage: str) -> ModuleOp:
