@@ -303,8 +303,12 @@ def test_internal_failure_keeps_the_options(small: Small, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(pipeline, "quantize", broken)
     monkeypatch.setattr(pipeline.tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(InternalError, match=r"quantize failed: ZeroDivisionError; .*quantize{bits=8}"):
+    with pytest.raises(InternalError, match="quantize failed: ZeroDivisionError; ") as caught:
         lower(module, "fixed", x, quantize_bits=8)
+    command = str(caught.value).partition("reproduce with: ")[2]
+    (saved,), (frames,) = tmp_path.glob("*.mlir"), tmp_path.glob("*.npy")
+    assert command == f"blendir-opt -p 'quantize{{calibration=\"{frames}\" bits=8}}' {saved}"
+    assert np.array_equal(np.load(frames), x)
 
 
 def test_layers_and_name_hints_survive() -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpec
 from xdsl.utils.exceptions import PassFailedException
 
 from blendir.passes.fifos import check_fifos
@@ -95,7 +94,8 @@ def run_pass(ctx: Context, module: ModuleOp, step: ModulePass) -> None:
         handle, path = tempfile.mkstemp(prefix=f"blendir-{step.name}-", suffix=".mlir")
         with os.fdopen(handle, "w") as file:
             file.write(str(before) + "\n")
-        command = f"blendir-opt -p '{step.pipeline_pass_spec()}' {path}"
+        again = step.with_saved_frames(f"{path}.npy") if isinstance(step, CalibratedQuantize) else step
+        command = f"blendir-opt -p '{again.pipeline_pass_spec()}' {path}"
         summary = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise InternalError(f"{step.name} failed: {summary}; reproduce with: {command}") from error
 
@@ -147,8 +147,14 @@ class CalibratedQuantize(ModulePass):
     def __init__(self, options: QuantizePass, calibration: NDArray[Any] | None):
         self.options, self.calibration = options, calibration
 
-    def spec(self, *, include_default: bool = False) -> ArgSpec:
-        return self.options.spec(include_default=include_default)
+    def with_saved_frames(self, path: str) -> QuantizePass:
+        """
+        The same with its frames in a file, where there are any.
+        """
+        if self.calibration is None:
+            return self.options
+        np.save(path, self.calibration)
+        return replace(self.options, calibration=path)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         frames = None if self.calibration is None else np.asarray(self.calibration)
