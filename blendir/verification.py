@@ -27,7 +27,7 @@ Array = NDArray[Any]
 Trace = dict[str, Array]
 CPP = "C++"
 MOVES = (blend.ConstantOp, blend.ReshapeOp, blend.TransposeOp, blend.ConcatOp)
-PLUMBING = (stream.SourceOp, stream.SinkOp, stream.WindowOp, stream.ForkOp, stream.ConcatOp)
+PLUMBING = (stream.SourceOp, stream.SinkOp, stream.WindowOp, stream.ForkOp, stream.ConcatOp, stream.ReorderOp)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Array]:
             if lanes is not None:
                 value = value[:, list(lanes.get_values())]  # pyright: ignore
             elif isinstance(op, blend.ThresholdOp):
-                value = value[:, : tensor_type(op.threshold).get_shape()[0]]
+                value = value[:, : tensor_type(op.input).get_shape()[1]]
         trace[op.layer_name] = value.reshape(len(value), -1)
 
     return trace, run_module(module, x, observe)

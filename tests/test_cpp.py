@@ -39,7 +39,7 @@ class Binary(nn.Conv2d):
 
 class Representative(nn.Module):
     """
-    A stem, a residual, a downsampling and a concatenating block, pools of everything, three heads.
+    A stem, a residual, a downsampling, a mixing and a concatenating block, pools of everything, three heads.
     """
 
     def __init__(self) -> None:
@@ -49,6 +49,7 @@ class Representative(nn.Module):
         self.norm = nn.BatchNorm2d(16, affine=False)
         self.down = nn.Sequential(Binary(16, 50, 3, 2, 1), nn.BatchNorm2d(50))
         self.skip = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(16, 50, 1), nn.BatchNorm2d(50))
+        self.mix = nn.Linear(16, 16)
         self.left = nn.Sequential(nn.BatchNorm2d(50), Sign(), nn.MaxPool2d(3, 2, 1))
         self.right = nn.Sequential(nn.MaxPool2d(3, 2, 1), Sign(strict=True))
         self.last = Binary(100, 20, 1)
@@ -60,6 +61,7 @@ class Representative(nn.Module):
         x = self.stem((x.to(torch.get_default_dtype()) - 128) / 64)
         x = self.norm(self.main(x) + x)
         x = self.down(x) + self.skip(x)
+        x = x + self.mix(x.flatten(2)).reshape(x.shape)
         x = self.last(torch.cat([self.left(x), self.right(x)], 1))
         return torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(x)
 

@@ -34,13 +34,14 @@ def test_blendnet20_has_the_parameters_of_the_paper():
 def test_zoo_entries_run_on_their_example(name: str):
     entry = ZOO[name]
     model = load(name)
-    x = entry.example(3)
+    frames = 3 if sum(parameter.numel() for parameter in model.parameters()) < 10**6 else 1
+    x = entry.example(frames)
     assert x.dtype == torch.uint8
-    assert x.shape == (3, *entry.input_shape)
+    assert x.shape == (frames, *entry.input_shape)
     assert int(x.max()) <= entry.pixel_max
     assert not model.training
     y = forward(model, x)
-    assert y.shape == (3, entry.classes)
+    assert y.shape == (frames, entry.classes)
     assert torch.isfinite(y).all()
     assert torch.equal(y, forward(model, x))
     assert torch.equal(y, forward(model, x.float()))
@@ -49,7 +50,7 @@ def test_zoo_entries_run_on_their_example(name: str):
 
 
 def test_zoo_names_what_it_has():
-    with pytest.raises(ValueError, match=r"no network named 'x' in the zoo; there are: blendnet20, blendnet8"):
+    with pytest.raises(ValueError, match=r"no network named 'x' in the zoo; there are: .*blendnet20, blendnet8"):
         load("x")
 
 

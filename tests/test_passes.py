@@ -193,6 +193,16 @@ class TestStages:
             passed = STAGES[: STAGES.index(stage) + 1] if stage != "stream" else ("stream",)
             assert [s for s in STAGES if reached(lowered, s)] == list(passed)
 
+    def test_a_division_that_is_not_exact_is_folded(self) -> None:
+        """
+        In a network that has nothing else to fold.
+        """
+        net = Net((2, 3, 3), ui8)
+        module = net.module(net.add(blend.AvgPool2dOp(net.input, (3, 3), (1, 1), (0, 0), 9)))
+        assert stage_of(module) == "imported"
+        x = np.random.default_rng(0).integers(0, 256, (4, 2, 3, 3), np.uint8)
+        np.testing.assert_allclose(run(lower(module, "stream", x), x), run(module, x), rtol=1e-3)
+
     def test_lower_leaves_its_argument_alone(self, small: Small) -> None:
         module, x = small
         before = str(module)

@@ -64,17 +64,30 @@ class TestLeaves:
         assert leaves.rom(depth, 100, "lutram")["lut"] == lut
 
     @pytest.mark.parametrize(
-        ("depth", "width", "blocks"), [(1, 36, 0), (2, 36, 1), (512, 36, 1), (513, 36, 2), (512, 37, 2), (1024, 72, 4)]
+        ("depth", "width", "blocks"),
+        [(1, 36, 0), (2, 36, 1), (512, 36, 1), (513, 36, 2), (512, 37, 2), (1024, 18, 1), (2049, 9, 2), (3000, 10, 3)],
     )
-    def test_a_block_is_512_words_of_36_bits(self, depth: int, width: int, blocks: int) -> None:
+    def test_a_block_is_512_words_of_36_bits_or_more_of_fewer(self, depth: int, width: int, blocks: int) -> None:
         assert leaves.rom(depth, width, "bram")["bram18"] == blocks
 
     @pytest.mark.parametrize(("depth", "lut"), [(2, 8), (16, 8), (17, 16), (32, 16), (64, 32)])
     def test_a_lut_is_one_shift_register_of_32_or_two_of_16(self, depth: int, lut: int) -> None:
         assert leaves.fifo(16, depth, "srl")["lut"] - leaves.FIFO_CONTROL["lut"] == lut
 
+    @pytest.mark.parametrize(("depth", "width", "lut"), [(32, 14, 8), (32, 15, 16), (33, 7, 8), (64, 32, 40)])
+    def test_eight_luts_are_a_ram_of_32_words_of_14_bits_or_64_of_7(self, depth: int, width: int, lut: int) -> None:
+        assert leaves.ram(depth, width)["lut"] == lut
+
+    def test_short_delays_take_half_a_lut(self) -> None:
+        """
+        18 bits of a sum: held, chosen and added.
+        """
+        assert leaves.running_sum(18, 16)["lut"] == 9 + 18 + 18
+        assert leaves.running_sum(18, 17)["lut"] == 3 * 18
+
     def test_fifos_in_memories(self) -> None:
-        assert leaves.fifo(40, 600, "bram")["bram18"] == 4
+        assert leaves.fifo(40, 600, "bram")["bram18"] == 3
+        assert leaves.fifo(16, 600, "bram")["bram18"] == 1
         assert leaves.fifo(80, 4096, "uram")["uram"] == 2
 
     @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from socket import gethostname
 from tempfile import gettempdir
@@ -26,6 +27,7 @@ from blendir.dialects.blend import ConstantOp, ThresholdOp, constant_value
 from blendir.models import zoo
 from blendir.passes.fold_bn import FoldBNPass
 from blendir.tools import demo, opt
+from blendir.tools import zoo as zoo_costs
 from blendir.tools.cli import cli
 from blendir.tools.counts import count
 from blendir.tools.inputs import load_model, read_module
@@ -353,12 +355,19 @@ def test_counts_of_blendnet20():
     assert found.bytes == 267_264 // 8 + 2 * found.fixed_words
 
 
-def test_models(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delitem(zoo.ZOO, "blendnet20")
-    (row,) = json.loads(run("models", "--json").stdout)
+def test_models():
+    (row,) = json.loads(run("models", "blendnet8", "--json").stdout)
     assert list(row) == ["name", "bmac", "fpmac", "binary_weight_bits", "fixed_words", "bytes", "accuracy"]
     assert (row["name"], row["accuracy"]) == ("blendnet8", None)
-    assert "blendnet8" in run("models", "-q").stdout
+    assert "blendnet8" in run("models", "-q", "blendnet8").stdout
+    refused(run("models", "blendnet8", "x"), "no network named 'x' in the zoo", "tfc")
+
+
+def test_models_are_counted_once_and_in_order(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(zoo_costs, "ProcessPoolExecutor", lambda mp_context: ThreadPoolExecutor(1))
+    rows = json.loads(run("models", "tfc", "blendnet8", "tfc", "--json").stdout)
+    assert [row["name"] for row in rows] == ["tfc", "blendnet8"]
+    assert rows[0]["bmac"] == rows[0]["binary_weight_bits"] == 784 * 64 + 2 * 64 * 64 + 64 * 10
 
 
 def test_evaluate_is_the_same_everywhere(here: Path):

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 
+from blendir.files import whole_file
 from blendir.models import blendnet8, load_weights
 from blendir.models.binary import BinaryConv2d, Sign, set_binary
 from blendir.tools.cli import cli
 from blendir.training.curve import series
 from blendir.training.data import Images, crop_and_flip
-from blendir.training.files import whole_file
 from blendir.training.recipe import PRESETS, Phase, two_stage
 from blendir.training.run import Training, accuracy, describe, run
 from blendir.training.task import distillation_loss

@@ -136,6 +136,16 @@ def program(op: stream.ProcessOp, frames: int) -> Iterator[Cycle]:
     if isinstance(op, stream.WindowOp):
         yield from window_program(op, frames)
         return
+    if isinstance(op, stream.LayerNormOp):
+        beats = frames * outputs[0].positions * outputs[0].beats
+        for cycle in range(beats + outputs[0].beats):
+            yield [0] if cycle < beats else [], [0] if cycle >= outputs[0].beats else []
+        return
+    if isinstance(op, stream.ReorderOp):
+        beats = outputs[0].positions * outputs[0].beats
+        for frame, _ in itertools.product(range(frames + 1), range(beats)):
+            yield [0] if frame < frames else [], [0] if frame else []
+        return
     for _ in range(frames):
         match op:
             case stream.MvuOp():
@@ -150,6 +160,9 @@ def program(op: stream.ProcessOp, frames: int) -> Iterator[Cycle]:
             case stream.SinkOp():
                 for _, index in itertools.product(range(inputs[0].positions), range(inputs[0].length.data)):
                     yield [0] if index % inputs[0].group.data == 0 else [], [0]
+            case stream.MultiplyOp():
+                for position, _ in itertools.product(range(inputs[0].positions), range(inputs[0].beats)):
+                    yield [0, 1] if position % (inputs[0].positions // inputs[1].positions) == 0 else [0], [0]
             case stream.ConcatOp():
                 for _ in range(outputs[0].positions):
                     yield from (([port], [0]) for port in (0, 1) for _ in range(inputs[port].beats))

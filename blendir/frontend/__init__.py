@@ -1,9 +1,11 @@
 """
-From PyTorch models to modules at stage [imported].
+From PyTorch models and ONNX files to modules at stage [imported].
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,14 +15,17 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.transforms.dead_code_elimination import dce
 
 from blendir.dialects.blend import UnsupportedOp
-from blendir.frontend.errors import UnsupportedModelError
+from blendir.frontend.errors import SUPPORTED_MODULES, UnsupportedModelError
 from blendir.frontend.importer import Importer
+from blendir.frontend.onnx_files import OnnxNetwork, load_onnx
 from blendir.frontend.straight_through import StraightThrough
 from blendir.frontend.table import TABLE
 from blendir.frontend.trace import trace
 from blendir.passes.raise_binary import RaiseBinaryPass
 
-__all__ = ["UnsupportedModelError", "from_torch"]
+__all__ = ["UnsupportedModelError", "from_onnx", "from_torch"]
+
+SUPPORTED_OPERATIONS = "Supported operations (on parameters alone, every operation is)"
 
 
 def from_torch(model: nn.Module, example: NDArray[Any] | Tensor) -> ModuleOp:
@@ -37,16 +42,39 @@ def from_torch(model: nn.Module, example: NDArray[Any] | Tensor) -> ModuleOp:
     StraightThrough().run(traced.graph)
     module = Importer(traced).run()
     dce(module)
-    require_supported(module)
+    require_supported(module, model)
     RaiseBinaryPass().apply(Context(), module)
     module.verify()
     return module
 
 
-def require_supported(module: ModuleOp) -> None:
+def from_onnx(path: str | Path, example: NDArray[Any] | Tensor | None = None) -> ModuleOp:
+    """
+    Imports an ONNX or QONNX file at stage [imported], like `from_torch`; layers are named by nodes.
+
+    `example` is a batch of at least one frame, needed where the file does not fix the shape of its input. An input of
+    type uint8 takes pixels.
+    Raises UnsupportedModelError, which lists all nodes that cannot be translated, and ValueError for a file that is
+    not ONNX or has not one input and one output, and where the `onnx` package is missing.
+    """
+    network = load_onnx(path, example)
+    return from_torch(network, network.example)
+
+
+def require_supported(module: ModuleOp, model: nn.Module) -> None:
     """
     Raises an error that lists everything untranslated that the result depends on.
     """
     left = [(op.layer_name, op.target.data) for op in module.walk() if isinstance(op, UnsupportedOp)]
     if left:
-        raise UnsupportedModelError(left, TABLE)
+        raise unsupported(model, left)
+
+
+def unsupported(model: nn.Module, operations: Sequence[tuple[str, str]]) -> UnsupportedModelError:
+    """
+    The error for layers and what is wrong with them, in the terms that the model is written in.
+    """
+    if isinstance(model, OnnxNetwork):
+        return model.unsupported(operations)
+    names = sorted({name.rpartition(".")[0] for name in TABLE})
+    return UnsupportedModelError(operations, {"Supported modules": [SUPPORTED_MODULES], SUPPORTED_OPERATIONS: names})

@@ -10,8 +10,21 @@ from typing import TypeAlias
 
 import numpy as np
 from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import VerifyException
 
-from blendir.dialects.blend import AddOp, BatchNormOp, ClampOp, PReluOp, ReluOp, SignOp, is_real
+from blendir.dialects.blend import (
+    AddOp,
+    BatchNormOp,
+    ClampOp,
+    MultiplyOp,
+    PReluOp,
+    ReluOp,
+    RoundOp,
+    SignOp,
+    ThresholdOp,
+    constant_value,
+    is_real,
+)
 from blendir.frontend.emitter import Array, Constant, Emitter, per_channel, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
@@ -72,13 +85,26 @@ def total(e: Emitter, x: Operand, y: Operand, factor: float) -> SSAValue:
 @translates("mul", "mul.Tensor", "mul.Scalar")
 def mul(e: Emitter, x: Operand, y: Operand) -> Result:
     """
-    `x * y` with one constant.
+    `x * y`, of two values or with one constant.
     """
     if isinstance(x, SSAValue) and isinstance(y, SSAValue):
-        raise UntranslatableError(f"{e.site.target} of two values")
+        return product(e, e.real(x), e.real(y))
     value, factor = (x, y) if isinstance(x, SSAValue) else (y, x)
     assert not isinstance(factor, SSAValue)
     return e.affine(e.real(value), scale=factor)
+
+
+def product(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
+    """
+    Two values of one shape, or a gate with one number per channel.
+    """
+    shapes = shape_of(x), shape_of(y)
+    if np.prod(shapes[0]) < np.prod(shapes[1]):
+        x, y = y, x
+    try:
+        return e.emit(MultiplyOp(x, y))
+    except VerifyException:
+        raise UntranslatableError(f"{e.site.target} of shapes {list(shapes[0])} and {list(shapes[1])}") from None
 
 
 @translates("div", "div.Tensor", "div.Scalar")
@@ -230,6 +256,14 @@ def known(e: Emitter, value: Operand | None) -> Array:
     return np.asarray(value)
 
 
+@translates("round", "round.default")
+def rounded(e: Emitter, x: SSAValue) -> Result:
+    """
+    To the nearest integer, the even one of two.
+    """
+    return e.emit(RoundOp(e.real(x)))
+
+
 @translates("sign", "sign.default", "sgn.default")
 def sign(e: Emitter, x: SSAValue) -> Result:
     """
@@ -279,11 +313,31 @@ comparison("le", True, True)
 @translates("where", "where.self", "where.Scalar", "where.ScalarOther", "where.ScalarSelf")
 def where(e: Emitter, condition: Operand, x: Operand, y: Operand) -> Result:
     """
-    A choice of two constants.
+    A choice of two constants, or of a value and the constant that bounds it.
     """
-    if not isinstance(condition, SSAValue) or isinstance(x, SSAValue) or isinstance(y, SSAValue):
+    if isinstance(condition, SSAValue) and not (isinstance(x, SSAValue) and isinstance(y, SSAValue)):
+        if isinstance(y, SSAValue):
+            return bounded_by(e, condition, y, x, False)
+        return bounded_by(e, condition, x, y, True) if isinstance(x, SSAValue) else e.select(condition, x, y)
+    raise UntranslatableError(f"{e.site.target} that chooses between values")
+
+
+def bounded_by(e: Emitter, condition: SSAValue, x: SSAValue, bound: Operand, kept: bool) -> SSAValue:
+    """
+    `x > c ? c : x == min(x, c)` and `x < c ? c : x == max(x, c)`; with `kept` the condition chooses x.
+    """
+    op, limit = condition.owner, number(e, bound, "a bound")
+    if isinstance(op, SignOp):
+        limits, invert = np.zeros(1), np.zeros(1, np.bool_)
+    elif isinstance(op, ThresholdOp):
+        limits, invert = constant_value(op.threshold), constant_value(op.invert)
+    else:
         raise UntranslatableError(f"{e.site.target} that chooses between values")
-    return e.select(condition, x, y)
+    decided = bool(((limits == limit) | (limits == np.nextafter(limit, np.inf))).all())
+    if op.input != x or not decided or not is_real(x) or bool((invert != invert[0]).any()):
+        raise UntranslatableError(f"{e.site.target} that chooses between a value and a constant, and is no bound")
+    low, high = (limit, math.inf) if kept != bool(invert[0]) else (-math.inf, limit)
+    return bounded(e, x, low, high)
 
 
 @translates("not", "logical_not.default", "bitwise_not.default")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from xdsl.ir import SSAValue
 
-from blendir.dialects.blend import ConcatOp, ReshapeOp, TransposeOp
+from blendir.dialects.blend import ConcatOp, ReshapeOp, TakeOp, TransposeOp
 from blendir.frontend.emitter import Constant, Emitter, Padded, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
@@ -34,16 +34,6 @@ def dropout(e: Emitter, x: SSAValue, p: float, train: bool) -> Result:
     """
     if train and p > 0:
         raise UntranslatableError(f"{e.site.target} that is active in evaluation mode")
-    return x
-
-
-@translates("slice", "slice.Tensor", "expand.default", moves=True)
-def whole(e: Emitter, x: SSAValue, *_: object, **__: object) -> Result:
-    """
-    A slice or an expansion, only where it is the whole value.
-    """
-    if shape_of(x) != e.site.shape:
-        raise UntranslatableError(f"{e.site.target} from {list(shape_of(x))} to {list(e.site.shape)}")
     return x
 
 
@@ -124,15 +114,17 @@ def pad(
     e: Emitter, x: SSAValue, pads: Sequence[int], mode: str | float = "constant", value: float | None = None
 ) -> Result:
     """
-    A border of one value, which the next convolution takes over.
+    A border of one value, which the next convolution takes over; channels of zeros.
     """
     if isinstance(mode, str) and mode != "constant":
         raise UntranslatableError(f"{e.site.target} of mode {mode}")
     fill = (value or 0.0) if isinstance(mode, str) else float(mode)
     if not any(pads):
         return x
-    border = [*pads, 0, 0, 0, 0][:4] if len(pads) < 4 else list(pads)
-    if len(shape_of(x)) != 4 or any(border[4:]) or min(border) < 0 or not np.isfinite(fill):
+    left, right, top, bottom, front, back = [*pads, *[0] * 6][:6]
+    refused = any(pads[6:]) or min(pads) < 0 or not np.isfinite(fill) or (fill and (front or back))
+    if len(shape_of(x)) != 4 or refused:
         raise UntranslatableError(f"{e.site.target} by {list(pads)} with {fill}")
-    left, right, top, bottom = border[:4]
-    return Padded(x, (left, right, top, bottom), fill)
+    if front or back:
+        x = e.emit(TakeOp(e.real(x), [-1] * front + list(range(shape_of(x)[1])) + [-1] * back))
+    return Padded(x, (left, right, top, bottom), fill) if left or right or top or bottom else x

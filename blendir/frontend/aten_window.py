@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from xdsl.ir import SSAValue
 
-from blendir.dialects.blend import AvgPool2dOp, Conv2dOp, LinearOp, MaxPool2dOp
+from blendir.dialects.blend import AvgPool2dOp, Conv2dOp, LinearOp, MaxPool2dOp, TransposeOp
 from blendir.frontend.aten_elementwise import Operand, known
 from blendir.frontend.aten_shape import reshaped
 from blendir.frontend.emitter import Array, Emitter, Padded, shape_of
@@ -118,14 +118,30 @@ def joined_padding(e: Emitter, x: Padded, pads: tuple[int, int]) -> tuple[tuple[
 @translates("linear", "linear.default")
 def linear(e: Emitter, x: SSAValue, weight: Operand, bias: Operand | None = None) -> Result:
     """
-    A linear layer on [N, features].
+    A linear layer on the last dimension of [N, features] or [N, .., features].
     """
-    weights = known(e, weight)
-    if len(shape_of(x)) != 2 or weights.ndim != 2:
-        raise UntranslatableError(f"{e.site.target} of {list(shape_of(x))}, not [N, features]")
+    weights, shape = known(e, weight), shape_of(x)
+    if len(shape) < 2 or weights.ndim != 2:
+        raise UntranslatableError(f"{e.site.target} of {list(shape)} with weights {list(weights.shape)}")
     outputs = len(weights)
     offsets = np.zeros(outputs) if bias is None else np.broadcast_to(known(e, bias).reshape(-1), outputs)
+    if len(shape) > 2:
+        return pointwise(e, e.real(x), weights, offsets)
     return e.emit(LinearOp(e.real(x), e.constant(weights, "weight"), e.constant(offsets, "bias")))
+
+
+def pointwise(e: Emitter, x: SSAValue, weights: Array, offsets: Array) -> SSAValue:
+    """
+    A linear layer on the last dimension of [N, .., features]: a 1 x 1 convolution of [N, features, positions, 1].
+    """
+    shape = shape_of(x)
+    last, positions = len(shape) - 1, shape[1:-1]
+    front = e.emit(TransposeOp(x, [0, last, *range(1, last)]), "front")
+    planes = reshaped(e, front, (1, shape[-1], int(np.prod(positions)), 1), "input")
+    operands = (e.constant(weights[:, :, None, None], "weight"), e.constant(offsets, "bias"))
+    y = e.emit(Conv2dOp(planes, *operands, (1, 1), (0, 0)))
+    back = reshaped(e, y, (1, len(weights), *positions), "output")
+    return e.emit(TransposeOp(back, [0, *range(2, last + 1), 1]), "back")
 
 
 @translates("linear", "matmul.default", "mm.default")
@@ -241,18 +257,24 @@ def total(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = Fa
 
 def reduced(e: Emitter, x: SSAValue, dim: Sequence[int] | None, average: bool) -> SSAValue:
     """
-    Pools over height, width or both; the last dimension of [N, C, L] counts as height.
+    Pools over height, width or both. Other dimensions come to the end first and count as height, the ones before them
+    as channels.
     """
     x = e.real(x)
     shape = shape_of(x)
     dims = sorted(d % len(shape) for d in dim) if dim else list(range(len(shape)))
     if dims[0] == 0:
         raise UntranslatableError(f"{e.site.target} over the leading dimension, the batch")
-    if dims[0] < 2 or len(shape) > 4:
-        raise UntranslatableError(f"{e.site.target} over dimensions {dims} of {list(shape)}")
-    planes = reshaped(e, x, (*shape, 1)[:4], "planes")
-    height, width = shape_of(planes)[2:]
-    kernel = (height if 2 in dims else 1, width if 3 in dims else 1)
+    if dims[0] >= 2 and len(shape) <= 4:
+        planes = reshaped(e, x, (*shape, 1)[:4], "planes")
+        height, width = shape_of(planes)[2:]
+        kernel = (height if 2 in dims else 1, width if 3 in dims else 1)
+    else:
+        kept = [d for d in range(len(shape)) if d not in dims]
+        kernel = (int(np.prod([shape[d] for d in dims])), 1)
+        order = [*kept, *dims]
+        last = x if order == sorted(order) else e.emit(TransposeOp(x, order), "front")
+        planes = reshaped(e, last, (1, int(np.prod([shape[d] for d in kept])), kernel[0], 1), "planes")
     divisor = kernel[0] * kernel[1] if average else 1
     pooled = e.emit(AvgPool2dOp(planes, kernel, kernel, (0, 0), divisor))
     return reshaped(e, pooled, e.site.shape, "reshape")

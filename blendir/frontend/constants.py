@@ -12,18 +12,24 @@ import torch
 from torch import Tensor
 
 NARROW = (torch.float16, torch.bfloat16, torch.float32)
-SHAPED = frozenset(
-    f"aten.{name}"
-    for name in (
-        "ones_like.default",
-        "zeros_like.default",
-        "full_like.default",
-        "new_ones.default",
-        "new_zeros.default",
-        "new_full.default",
-        "new_tensor.default",
-    )
-)
+TEMPLATE = {
+    **{
+        f"aten.{name}": 0
+        for name in (
+            "ones_like.default",
+            "zeros_like.default",
+            "full_like.default",
+            "new_ones.default",
+            "new_zeros.default",
+            "new_full.default",
+            "new_tensor.default",
+        )
+    },
+    "aten.type_as.default": 1,
+}
+"""
+Which operand gives an operation nothing but its shape or type.
+"""
 SIGNS = ("aten.sign.default", "aten.sgn.default")
 
 

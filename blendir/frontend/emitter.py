@@ -4,6 +4,7 @@ Building `blend` operations: layers, names, constants, and what several ATen ope
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from blendir.dialects.blend import (
     BitsToValueOp,
     BlendOp,
     ConstantOp,
+    ReshapeOp,
     SignOp,
     ThresholdOp,
     UnsupportedOp,
@@ -129,13 +131,35 @@ def per_channel(shape: Sequence[int], *constants: Constant) -> tuple[int, list[A
     The one axis along which constants vary, and their numbers along it.
     """
     arrays = [collapse(np.asarray(c), shape) for c in constants]
-    axes = {axis for array in arrays for axis, size in enumerate(array.shape) if size > 1}
+    axes = varying(shape, *arrays)
     if len(axes) > 1:
         raise UntranslatableError(f"constants vary along dimensions {sorted(axes)}, only one is supported")
     axis = axes.pop() if axes else 1
     if len(shape) <= axis:
         raise UntranslatableError(f"a tensor of shape {list(shape)} has no channels")
     return axis, [np.ascontiguousarray(np.broadcast_to(a.reshape(-1), (shape[axis],))) for a in arrays]
+
+
+def varying(shape: Sequence[int], *constants: Constant) -> set[int]:
+    """
+    The axes along which constants vary.
+    """
+    arrays = [collapse(np.asarray(c), shape) for c in constants]
+    return {axis for array in arrays for axis, size in enumerate(array.shape) if size > 1}
+
+
+def separate(array: Array) -> dict[int, Array] | None:
+    """
+    The factors along each axis, channels last, whose product an array is to rounding; None where it is none.
+    """
+    peak = np.unravel_index(np.abs(array).argmax(), array.shape)
+    axes = sorted((axis for axis, size in enumerate(array.shape) if size > 1), reverse=True)
+    factors: dict[int, Array] = {}
+    for axis in axes:
+        line = array[tuple(slice(None) if a == axis else slice(i, i + 1) for a, i in enumerate(peak))]
+        factors[axis] = line if axis == axes[-1] else line / array[peak]
+    product = math.prod(factors.values(), start=np.ones(()))
+    return factors if bool((np.abs(product - array) <= 1e-12 * np.abs(array[peak])).all()) else None
 
 
 class Emitter:
@@ -212,11 +236,31 @@ class Emitter:
         if (known := self.levels.get(x)) is not None:
             return self.select(known.bits, *((v - center) * scale + offset for v in (known.high, known.low)), word=word)
         x = self.pixels.get(x, x)
-        axis, (c, s, o) = per_channel(shape_of(x), center, scale, offset)
+        shape = shape_of(x)
+        if len(shape) > 2 and len(varying(shape, center, scale, offset)) > 1:
+            return self.affine_of_frame(x, center, scale, offset, word)
+        axis, (c, s, o) = per_channel(shape, center, scale, offset)
         if is_real(x) and not c.any() and not o.any() and bool((s == 1).all()):
             return x
         parameters = (self.constant(a, w) for a, w in ((c, "center"), (s, "scale"), (o, "offset")))
         return self.emit(AffineOp(x, *parameters, axis=axis), word)
+
+    def affine_of_frame(
+        self, x: SSAValue, center: Constant, scale: Constant, offset: Constant, word: str
+    ) -> SSAValue:
+        """
+        The same with numbers that vary along several axes: an affine for each of them where the numbers are products
+        of scales along each, as in XNOR-Net++ (Bulat and Tzimiropoulos, 2019), else one on the flat frame.
+        """
+        shape = shape_of(x)
+        factors = separate(collapse(np.asarray(scale), shape))
+        if factors is not None and not np.any(center) and not np.any(offset):
+            for axis, factor in list(factors.items())[:-1]:
+                x = self.affine(x, scale=factor, word=f"{word or 'axis'}{axis}")
+            return self.affine(x, scale=list(factors.values())[-1], word=word)
+        flat = self.emit(ReshapeOp(x, (1, int(np.prod(shape)))), f"{word or 'frame'}.flat")
+        numbers = (np.broadcast_to(v, shape).reshape(1, -1) for v in (center, scale, offset))
+        return self.emit(ReshapeOp(self.affine(flat, *numbers, word=f"{word or 'frame'}.affine"), shape), word)
 
     def select(self, bits: SSAValue, high: Constant, low: Constant, word: str = "") -> SSAValue:
         """

@@ -4,7 +4,7 @@ What can be wrong with a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 SUPPORTED_MODULES = (
@@ -24,18 +24,16 @@ class UnsupportedModelError(ValueError):
     """
     The model has operations that blendir cannot compile.
 
-    `operations` holds the layer and the reason of each.
+    `operations` holds the layer and the reason of each; `supported` lists what there is instead, by headings.
     """
 
-    def __init__(self, operations: Sequence[tuple[str, str]], supported: Iterable[str]):
+    def __init__(self, operations: Sequence[tuple[str, str]], supported: Mapping[str, Sequence[str]]):
         self.operations = tuple(operations)
         count = len(self.operations)
         lines = [f"{count} operation{'s' if count > 1 else ''} of the model cannot be translated:"]
         lines += [f"  {layer}: {target}" for layer, target in self.operations]
-        lines.append("Supported modules:")
-        lines.append(indented(SUPPORTED_MODULES))
-        lines.append("Supported operations (on parameters alone, every operation is):")
-        lines.append(indented(", ".join(sorted({name.rpartition(".")[0] for name in supported}))))
+        for heading, names in supported.items():
+            lines += [f"{heading}:", indented(", ".join(names))]
         super().__init__("\n".join(lines))
 
 

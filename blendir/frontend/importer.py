@@ -17,8 +17,8 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from blendir.dialects.blend import ui8
-from blendir.frontend import aten_elementwise, aten_shape, aten_window
-from blendir.frontend.constants import SHAPED, evaluate
+from blendir.frontend import aten_elementwise, aten_functions, aten_picks, aten_shape, aten_window
+from blendir.frontend.constants import TEMPLATE, evaluate
 from blendir.frontend.emitter import Emitter, Padded, Site
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.places import Places
@@ -28,7 +28,7 @@ from blendir.frontend.trace import Traced
 
 Known: TypeAlias = SSAValue | Padded | torch.Tensor | tuple[Any, ...] | None
 
-TABLES = (aten_elementwise, aten_shape, aten_window)
+TABLES = (aten_elementwise, aten_functions, aten_picks, aten_shape, aten_window)
 WRAPPING = ("uint8", "int8", "int16")
 
 
@@ -71,10 +71,10 @@ class Importer:
             return self.item(node)
         if value_type(node) is None:
             return None
-        if not any(isinstance(self.known[n], (SSAValue, Padded)) for n in node.all_input_nodes):
-            return self.constant(node, self.known)
-        if str(node.target) in SHAPED:
-            return self.constant(node, {n: torch.zeros(value_type(n).shape) for n in node.all_input_nodes})
+        values = [n for n in node.all_input_nodes if isinstance(self.known[n], (SSAValue, Padded))]
+        template = TEMPLATE.get(str(node.target))
+        if not values or (template is not None and values == [node.args[template]] and node.args.count(values[0]) == 1):
+            return self.constant(node, {**self.known, **{n: torch.zeros(value_type(n).shape) for n in values}})
         entry = TABLE.get(str(node.target))
         self.enter(node, entry)
         try:

@@ -4,6 +4,7 @@ Where the nodes of a traced graph stand in the user's model.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from typing import cast
 
@@ -16,20 +17,27 @@ from blendir.frontend.trace import Traced
 Call = tuple[str, str, str]
 
 
+INTERNAL = ("brevitas.core.", "brevitas.proxy.")
+"""
+Classes that are parts of a library's layers; what they compute belongs to the layer.
+"""
+
+
 def calls(node: Node) -> list[Call]:
     """
     The calls of modules that a node is made in, outermost first: identity, path and class of each.
     """
     stack = cast(dict[str, tuple[str, str]], node.meta.get("nn_module_stack") or {"": ("", "")})
-    return [(call, *owner) for call, owner in stack.items()]
+    return [(call, *owner) for call, owner in stack.items() if not owner[1].startswith(INTERNAL)]
 
 
 def computes(node: Node) -> bool:
     """
-    Whether a node does more than pass its operand on or choose a number for each bit.
+    Whether a node does more than pass on its operand, or one of several results, or choose a number for each bit.
     """
     types = (value_type(n) for n in node.all_input_nodes)
-    return not transparent(node) and all(getattr(t, "dtype", None) != torch.bool for t in types)
+    picks = node.target is operator.getitem or transparent(node)
+    return not picks and all(getattr(t, "dtype", None) != torch.bool for t in types)
 
 
 class Places:

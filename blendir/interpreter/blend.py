@@ -17,9 +17,10 @@ from xdsl.ir import Attribute
 
 from blendir.dialects import blend
 from blendir.dialects.blend.types import FixedType, WordType, element_format, i1
+from blendir.functions import evaluate
 from blendir.interpreter import kernels
 from blendir.interpreter.kernels import Array, channels_first
-from blendir.numerics import Format, PadMode, Rounding, round_shift, saturate
+from blendir.numerics import Format, PadMode, Rounding, round_shift, saturate, standardize
 from blendir.packing import pack_words, unpack_words
 
 
@@ -47,6 +48,29 @@ def settled_sum(a: Array, b: Array, formats: tuple[Format, Format], result: Fixe
     dtype = integer_dtype(2 + max(f.width + common - f.frac for f in formats))
     a, b = (v.astype(dtype, copy=False) << (common - f.frac) for v, f in zip((a, b), formats, strict=True))
     return settle(a + b, common, result, rounding)
+
+
+def settled_product(a: Array, b: Array, formats: tuple[Format, Format], result: FixedType, rounding: Rounding) -> Array:
+    """
+    The product of two formats: exact, then rounded and saturated.
+    """
+    return settle(a.astype(np.int64) * b, sum(f.frac for f in formats), result, rounding)
+
+
+def settled_norm(
+    x: Array, gamma: Array, beta: Array, epsilon: int, frac: int, result: FixedType, rounding: Rounding
+) -> Array:
+    """
+    Layer normalization along the last axis; the products have `frac` fractional bits.
+    """
+    return settle(gamma.astype(np.int64) * standardize(x, epsilon) + beta, frac, result, rounding)
+
+
+def looked_up(x: Array, table: Array, low: int) -> Array:
+    """
+    The entries of a table whose first one is for `low`.
+    """
+    return table[x - low].astype(integer_dtype(8 * table.itemsize))
 
 
 def settled_pieces(
@@ -153,7 +177,7 @@ class BlendFunctions(InterpreterFunctions):
             narrow = limit.astype(np.int32)
             limit = narrow if np.array_equal(narrow, limit) else limit
         bits = (x >= limit) ^ invert
-        return (pack_words(bits, axis) if isinstance(element(op.result), WordType) else bits,)
+        return (pack_words(bits, 1) if isinstance(element(op.result), WordType) else bits,)
 
     @impl(blend.PiecewiseLinearOp)
     def run_piecewise_linear(self, _: Interpreter, op: blend.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
@@ -172,9 +196,29 @@ class BlendFunctions(InterpreterFunctions):
         formats = element_format(element(op.lhs)), element_format(element(op.rhs))
         return (settled_sum(args[0], args[1], formats, result, op.rounding.data),)
 
+    @impl(blend.MultiplyOp)
+    def run_multiply(self, _: Interpreter, op: blend.MultiplyOp, args: PythonValues) -> PythonValues:
+        result = element(op.result)
+        if not isinstance(result, FixedType):
+            return (real_values(args[0], op.lhs) * real_values(args[1], op.rhs),)
+        formats = element_format(element(op.lhs)), element_format(element(op.rhs))
+        return (settled_product(args[0], args[1], formats, result, op.rounding.data),)
+
     @impl(blend.ClampOp)
     def run_clamp(self, _: Interpreter, op: blend.ClampOp, args: PythonValues) -> PythonValues:
         return (np.clip(args[0], op.low.value.data, op.high.value.data),)
+
+    @impl(blend.RoundOp)
+    def run_round(self, _: Interpreter, op: blend.RoundOp, args: PythonValues) -> PythonValues:
+        return (np.rint(args[0]),)
+
+    @impl(blend.MultiThresholdOp)
+    def run_multi_threshold(self, _: Interpreter, op: blend.MultiThresholdOp, args: PythonValues) -> PythonValues:
+        x, limits, invert = args
+        axis = op.axis.value.data
+        spread = np.stack([channels_first(column, axis, x.ndim) for column in limits.T], axis=-1)
+        invert = channels_first(invert, axis, x.ndim)
+        return (kernels.levels(x, spread, invert, op.lowest.value.data, op.step.value.data),)
 
     @impl(blend.RequantizeOp)
     def run_requantize(self, _: Interpreter, op: blend.RequantizeOp, args: PythonValues) -> PythonValues:
@@ -243,6 +287,29 @@ class BlendFunctions(InterpreterFunctions):
     def run_packed_linear(self, _: Interpreter, op: blend.PackedBinaryLinearOp, args: PythonValues) -> PythonValues:
         return (kernels.packed_product(args[0], args[1], op.channels.value.data),)
 
+    @impl(blend.LayerNormOp)
+    def run_layer_norm(self, _: Interpreter, op: blend.LayerNormOp, args: PythonValues) -> PythonValues:
+        axis, epsilon = op.axis.value.data, op.epsilon.value.data
+        x, gamma, beta = args[0], *(channels_first(p, axis, args[0].ndim) for p in args[1:])
+        centered = x - x.mean(axis=axis, keepdims=True)
+        return (gamma * (centered / np.sqrt((centered**2).mean(axis=axis, keepdims=True) + epsilon)) + beta,)
+
+    @impl(blend.FixedLayerNormOp)
+    def run_fixed_layer_norm(self, _: Interpreter, op: blend.FixedLayerNormOp, args: PythonValues) -> PythonValues:
+        x, axis = np.moveaxis(args[0], op.axis.value.data, -1), op.axis.value.data
+        result, frac = element(op.result), element_frac(op.beta)
+        assert isinstance(result, FixedType)
+        y = settled_norm(x, args[1], args[2], op.epsilon.value.data, frac, result, op.rounding.data)
+        return (np.moveaxis(y, -1, axis),)
+
+    @impl(blend.ActivationOp)
+    def run_activation(self, _: Interpreter, op: blend.ActivationOp, args: PythonValues) -> PythonValues:
+        return (evaluate(op.function.data, args[0]),)
+
+    @impl(blend.LookupOp)
+    def run_lookup(self, _: Interpreter, op: blend.LookupOp, args: PythonValues) -> PythonValues:
+        return (looked_up(args[0], args[1], element_format(element(op.input)).low),)
+
     @impl(blend.AvgPool2dOp)
     def run_avg_pool2d(self, _: Interpreter, op: blend.AvgPool2dOp, args: PythonValues) -> PythonValues:
         result = element(op.result)
@@ -267,6 +334,10 @@ class BlendFunctions(InterpreterFunctions):
     @impl(blend.TransposeOp)
     def run_transpose(self, _: Interpreter, op: blend.TransposeOp, args: PythonValues) -> PythonValues:
         return (np.ascontiguousarray(args[0].transpose(list(op.permutation.get_values()))),)
+
+    @impl(blend.TakeOp)
+    def run_take(self, _: Interpreter, op: blend.TakeOp, args: PythonValues) -> PythonValues:
+        return (kernels.take(args[0], op.picks, op.axis.value.data),)
 
     @impl(blend.ConcatOp)
     def run_concat(self, _: Interpreter, op: blend.ConcatOp, args: PythonValues) -> PythonValues:

@@ -50,6 +50,26 @@ def pad_frames(x: Array, padding: Pair, values: Array | None) -> Array:
     return padded
 
 
+def take(x: Array, indices: Sequence[int], axis: int) -> Array:
+    """
+    The slices of x at `indices` along an axis, zeros for -1.
+    """
+    picks = np.array(indices)
+    picked = x.take(picks, axis)
+    picked[(slice(None),) * axis + (picks < 0,)] = 0
+    return picked
+
+
+def levels(x: Array, limits: Array, invert: Array, lowest: int, step: int) -> Array:
+    """
+    `lowest + step * sum_l ((x >= limits[.., l]) xor invert)`; limits and invert broadcast to x.
+    """
+    count = np.zeros(x.shape, np.int32)
+    for level in range(limits.shape[-1]):
+        count += (x >= limits[..., level]) ^ invert
+    return count * np.int32(step) + np.int32(lowest)
+
+
 def convolve(x: Array, weight: Array, strides: Pair, padding: Pair, pad_values: Array | None = None) -> Array:
     """
     `sum_{i, tap} w[o, i, tap] * x[n, i, p * stride + tap - padding]` in the type of `weight`.

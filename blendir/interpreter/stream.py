@@ -17,9 +17,12 @@ from blendir.interpreter.blend import (
     bits_to_float,
     element_frac,
     integer_dtype,
+    looked_up,
     magnitude,
     settle,
+    settled_norm,
     settled_pieces,
+    settled_product,
     settled_sum,
 )
 from blendir.interpreter.kernels import Array
@@ -121,10 +124,8 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.PiecewiseLinearOp)
     def run_piecewise_linear(self, _: Interpreter, op: stream.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
-        x, parameters = args[0], args[1:]
-        if len(parameters[0]) != x.shape[2]:
-            x = x.reshape(len(x), 1, -1)
-        result = fixed_type(op.result)
+        parameters, result = args[1:], fixed_type(op.result)
+        x = args[0].reshape(len(args[0]), -1, len(parameters[0]), op.hold.value.data)
         y = settled_pieces(x, parameters, 2, element_frac(op.offset0), result, op.rounding.data)
         return (y.reshape(args[0].shape),)
 
@@ -132,6 +133,12 @@ class StreamFunctions(InterpreterFunctions):
     def run_threshold(self, _: Interpreter, op: stream.ThresholdOp, args: PythonValues) -> PythonValues:
         limit, invert = (spread(p, op.input) for p in args[1:])
         return ((args[0] >= limit) ^ invert,)
+
+    @impl(stream.MultiThresholdOp)
+    def run_multi_threshold(self, _: Interpreter, op: stream.MultiThresholdOp, args: PythonValues) -> PythonValues:
+        x, limits, invert = args
+        limits = limits.reshape(-1, x.shape[2], limits.shape[1])
+        return (kernels.levels(x, limits, spread(invert, op.input), op.lowest.value.data, op.step.value.data),)
 
     @impl(stream.AddOp)
     def run_add(self, _: Interpreter, op: stream.AddOp, args: PythonValues) -> PythonValues:
@@ -142,6 +149,21 @@ class StreamFunctions(InterpreterFunctions):
         total = added(op, args[0], args[1])
         limit, invert = (spread(p, op.lhs) for p in args[2:])
         return total, (total >= limit) ^ invert
+
+    @impl(stream.MultiplyOp)
+    def run_multiply(self, _: Interpreter, op: stream.MultiplyOp, args: PythonValues) -> PythonValues:
+        formats = stream_type(op.lhs).format, stream_type(op.rhs).format
+        return (settled_product(args[0], args[1], formats, fixed_type(op.result), op.rounding.data),)
+
+    @impl(stream.LayerNormOp)
+    def run_layer_norm(self, _: Interpreter, op: stream.LayerNormOp, args: PythonValues) -> PythonValues:
+        x, gamma, beta = args
+        result, frac = fixed_type(op.result), element_frac(op.beta)
+        return (settled_norm(x, gamma, beta, op.epsilon.value.data, frac, result, op.rounding.data),)
+
+    @impl(stream.LookupOp)
+    def run_lookup(self, _: Interpreter, op: stream.LookupOp, args: PythonValues) -> PythonValues:
+        return (looked_up(args[0], args[1], stream_type(op.input).format.low),)
 
     @impl(stream.ClampOp)
     def run_clamp(self, _: Interpreter, op: stream.ClampOp, args: PythonValues) -> PythonValues:
@@ -169,6 +191,11 @@ class StreamFunctions(InterpreterFunctions):
             pooled = taps.any(axis=axes) if result.element == i1 else taps.max(axis=axes)
         return (pooled.reshape(len(pooled), result.positions, result.length.data),)
 
+    @impl(stream.ReorderOp)
+    def run_reorder(self, _: Interpreter, op: stream.ReorderOp, args: PythonValues) -> PythonValues:
+        x, kind = args[0], stream_type(op.result)
+        return (x.reshape(len(x), -1)[:, op.permutation].reshape(len(x), kind.positions, kind.length.data),)
+
     @impl(stream.ForkOp)
     def run_fork(self, _: Interpreter, op: stream.ForkOp, args: PythonValues) -> PythonValues:
         return args * len(op.copies)
@@ -176,6 +203,10 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.ConcatOp)
     def run_concat(self, _: Interpreter, op: stream.ConcatOp, args: PythonValues) -> PythonValues:
         return (np.concatenate(args, axis=2),)
+
+    @impl(stream.TakeOp)
+    def run_take(self, _: Interpreter, op: stream.TakeOp, args: PythonValues) -> PythonValues:
+        return (kernels.take(args[0], op.indices.get_values(), 2),)
 
 
 def added(op: stream.AddOp | stream.ResidualOp, a: Array, b: Array) -> Array:

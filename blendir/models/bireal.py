@@ -5,35 +5,17 @@ After "Bi-Real Net: Enhancing the Performance of 1-bit CNNs with Improved Repres
 Training Algorithm" (Liu et al., 2018), with the stem of ResNets for 32x32 images: a 3x3 convolution of stride 1.
 """
 
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from blendir.models.binary import BinaryConv2d, Sign
 from blendir.models.blendnet import Normalize
 from blendir.models.entry import ZooEntry
+from blendir.models.resnet import ResNet, ResNetConfig
 
-
-@dataclass(frozen=True)
-class BiRealConfig:
-    """
-    The geometry of a Bi-Real Net.
-    """
-
-    image: tuple[int, int, int]
-    """Channels, height and width of the input."""
-    mean: tuple[int, ...]
-    """Per input channel: subtracted from the pixels."""
-    scale: tuple[int, ...]
-    """Per input channel: what the difference is divided by."""
-    widths: tuple[int, ...]
-    """Channels of each stage; from the second on, a stage begins with stride 2."""
-    convs_per_stage: int
-    classes: int = 10
-
-
-BIREAL18 = BiRealConfig((3, 32, 32), (125, 123, 114), (63, 62, 67), (64, 128, 256, 512), 4)
+BIREAL18 = ResNetConfig(widths=(64, 128, 256, 512), blocks_per_stage=4)
+"""Its blocks have one convolution each."""
 
 
 def real_skip(in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -62,32 +44,19 @@ class BiRealModule(nn.Module):
         return self.bn(self.conv(self.sign(x))) + self.skip(x)
 
 
-class BiRealNet(nn.Module):
+def bireal(config: ResNetConfig, block: Callable[[int, int, int], nn.Module] = BiRealModule) -> ResNet:
     """
     A stem convolution with its batch norm, stages of modules, the mean over H and W, a linear classifier.
-
-    Input (N, C, H, W): pixel values, uint8 or float. Output (N, classes): logits.
     """
-
-    def __init__(self, config: BiRealConfig, block: type[nn.Module] = BiRealModule):
-        super().__init__()
-        self.config = config
-        first, last = config.widths[0], config.widths[-1]
-        self.normalize = Normalize(config.mean, config.scale)
-        self.stem = nn.Sequential(nn.Conv2d(config.image[0], first, 3, padding=1, bias=False), nn.BatchNorm2d(first))
-        widths = [first, *(width for width in config.widths for _ in range(config.convs_per_stage))]
-        self.blocks = nn.Sequential(*(block(i, o, 1 if i == o else 2) for i, o in pairwise(widths)))
-        self.fc = nn.Linear(last, config.classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        features = self.blocks(self.stem(self.normalize(x)))
-        return self.fc(features.mean(dim=(2, 3)))
+    first = nn.Conv2d(config.image[0], config.widths[0], 3, padding=1, bias=False)
+    stem = nn.Sequential(Normalize(config.mean, config.scale), first, nn.BatchNorm2d(config.widths[0]))
+    return ResNet(config, stem, block)
 
 
 ENTRIES = (
     ZooEntry(
         "bireal18",
-        lambda: BiRealNet(BIREAL18),
+        lambda: bireal(BIREAL18),
         BIREAL18.image,
         255,
         "Bi-Real Net on ResNet-18: 16 binary convolutions of 64 to 512 channels, each with a real skip; 32x32 RGB images",

@@ -124,7 +124,9 @@ def fc_entry(name: str, config: FcConfig) -> ZooEntry:
     """
     The entry of a multilayer perceptron.
     """
-    text = f"multilayer perceptron with {len(config.hidden)} hidden layers of {config.hidden[0]} for binary 28x28 images"
+    text = (
+        f"multilayer perceptron with {len(config.hidden)} hidden layers of {config.hidden[0]} for binary 28x28 images"
+    )
     return ZooEntry(name, lambda: Fc(config), config.image, 255, text)
 
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from blendir.models.binary import BinaryConv2d, rprelu, rsign
-from blendir.models.bireal import BIREAL18, BiRealConfig, BiRealNet, real_skip
+from blendir.models.bireal import BIREAL18, bireal, real_skip
 from blendir.models.blendnet import Normalize
 from blendir.models.entry import ZooEntry
+from blendir.models.resnet import ResNet, ResNetConfig
 
 
 class ReActModule(nn.Module):
@@ -132,11 +133,11 @@ class ReActMobileNet(nn.Module):
         return self.fc(features.mean(dim=(2, 3)))
 
 
-def reactnet_resnet(config: BiRealConfig) -> BiRealNet:
+def reactnet_resnet(config: ResNetConfig) -> ResNet:
     """
     ReActNet on a ResNet: a Bi-Real Net of other modules.
     """
-    return BiRealNet(config, ReActModule)
+    return bireal(config, ReActModule)
 
 
 ENTRIES = (

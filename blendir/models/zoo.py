@@ -6,12 +6,31 @@ from torch import nn
 
 from blendir.models.bireal import ENTRIES as BIREALS
 from blendir.models.blendnet import ENTRIES as BLENDNETS
+from blendir.models.dorefa import ENTRIES as DOREFAS
+from blendir.models.dsq import ENTRIES as DSQS
 from blendir.models.entry import ZooEntry
 from blendir.models.finn import ENTRIES as FINNS
+from blendir.models.fracbnn import ENTRIES as FRACBNNS
+from blendir.models.irnet import ENTRIES as IRNETS
+from blendir.models.mixer import ENTRIES as MIXERS
 from blendir.models.reactnet import ENTRIES as REACTNETS
+from blendir.models.realtobinary import ENTRIES as REALTOBINARIES
 from blendir.models.xnornet import ENTRIES as XNORNETS
 
-ZOO: dict[str, ZooEntry] = {entry.name: entry for entry in (*BLENDNETS, *BIREALS, *REACTNETS, *XNORNETS, *FINNS)}
+FAMILIES = (
+    BLENDNETS,
+    BIREALS,
+    REACTNETS,
+    REALTOBINARIES,
+    XNORNETS,
+    FINNS,
+    MIXERS,
+    DOREFAS,
+    DSQS,
+    IRNETS,
+    FRACBNNS,
+)
+ZOO: dict[str, ZooEntry] = {entry.name: entry for family in FAMILIES for entry in family}
 
 
 def entry(name: str) -> ZooEntry:

@@ -133,11 +133,18 @@ def folds(op: ProcessOp, xnor: str) -> list[Fold]:
     """
     All layouts of a process.
     """
+    if isinstance(op, stream.ReorderOp):
+        both = groups(stream_type(op.input), stream_type(op.result))
+        return [Fold(group, group) for group in both if op.run % group == 0]
+    if isinstance(op, stream.TakeOp):
+        pairs = [groups(stream_type(v)) for v in (op.input, op.result)]
+        return [Fold(reads, writes) for reads in pairs[0] for writes in pairs[1]]
     if not isinstance(op, stream.MvuOp):
         kinds = [stream_type(v) for v in (*op.operands, *op.results) if isinstance(v.type, StreamType)]
         if isinstance(op, stream.PoolOp):
             kinds = [k for k in kinds if k.length == stream_type(op.result).length] or [stream_type(op.result)]
-        return [Fold(group, group) for group in groups(*kinds)]
+        storages = ("lutram", "bram") if isinstance(op, stream.LookupOp) else ("lutram",)
+        return [Fold(group, group, storage=storage) for group in groups(*kinds) for storage in storages]
     made: list[Fold] = []
     for simd in simd_choices(op):
         for pe in groups(stream_type(op.results[0])):
@@ -163,6 +170,9 @@ def unit_cycles(op: ProcessOp, fold: Fold) -> int:
         case stream.SinkOp():
             kind = stream_type(op.input)
             return kind.positions * kind.length.data
+        case stream.TakeOp():
+            source, result = stream_type(op.input), stream_type(op.result)
+            return source.positions * (source.length.data // fold.reads + result.length.data // fold.writes - 1)
         case _:
             kind = stream_type(op.results[0])
             return kind.positions * (kind.length.data // fold.writes)

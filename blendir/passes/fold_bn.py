@@ -37,6 +37,7 @@ from blendir.passes.laws.backward import (
     ReluIsPieces,
 )
 from blendir.passes.laws.forward import (
+    AlikeAffine,
     AvgPoolOfAffine,
     ConcatOfAffine,
     ConvOfAffine,
@@ -44,8 +45,11 @@ from blendir.passes.laws.forward import (
     MaxPoolOfAffine,
     PiecesOfAffine,
     ReshapeOfAffine,
-    TransposeOfAffine,
 )
+from blendir.passes.laws.functions import MultiplyOfScale, ThresholdOfActivation
+from blendir.passes.laws.levels import EXACT_LEVELS, LevelsOfAffine
+from blendir.passes.laws.moves import MOVES
+from blendir.passes.laws.takes import EXACT_TAKES, TAKES
 from blendir.passes.laws.thresholds import (
     SignIsThreshold,
     ThresholdOfAffine,
@@ -56,12 +60,22 @@ from blendir.passes.laws.thresholds import (
 )
 from blendir.passes.raise_binary import RAISE_PATTERNS
 
-EXACT: tuple[type[RewritePattern], ...] = (*RAISE_PATTERNS, SignIsThreshold, ThresholdOfBatchNorm)
+EXACT: tuple[type[RewritePattern], ...] = (
+    *RAISE_PATTERNS,
+    *MOVES,
+    AlikeAffine,
+    *EXACT_TAKES,
+    SignIsThreshold,
+    ThresholdOfClamp,
+    ThresholdOfBatchNorm,
+    *EXACT_LEVELS,
+)
 BACKWARD: tuple[type[RewritePattern], ...] = (
     BatchNormIsAffine,
     ReluIsPieces,
     PReluIsPieces,
     AvgPoolIsExact,
+    AlikeAffine,
     AffineOfAffine,
     AffineOfPieces,
     AffineOfConv,
@@ -75,12 +89,14 @@ FORWARD: tuple[type[RewritePattern], ...] = (
     ThresholdOfPieces,
     ThresholdOfClamp,
     ThresholdOfMaxPool,
+    ThresholdOfActivation,
+    MultiplyOfScale,
+    LevelsOfAffine,
     PiecesOfAffine,
     ConvOfAffine,
     LinearOfAffine,
     AvgPoolOfAffine,
     MaxPoolOfAffine,
-    TransposeOfAffine,
     ReshapeOfAffine,
     ConcatOfAffine,
 )
@@ -134,7 +150,7 @@ class FoldBNPass(ModulePass):
     residual: Literal["renormalize", "affine"] = "renormalize"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        laws = (*BACKWARD, *FORWARD, *RAISE_PATTERNS)
+        laws = (*BACKWARD, *FORWARD, *RAISE_PATTERNS, *MOVES, *TAKES, *EXACT_LEVELS)
         rewrite(ctx, op, EXACT)
         rewrite(ctx, op, BACKWARD)
         rewrite(ctx, op, laws if self.residual == "affine" else (AddOfAffine, *laws))

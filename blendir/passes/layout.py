@@ -63,6 +63,8 @@ def lay_out(layout: Layout) -> None:
                 regroup(value, choice.writes)
         if isinstance(op, stream.MvuOp):
             op.weight_storage = StringAttr(choice.fold.storage)
+        if isinstance(op, stream.LookupOp):
+            op.storage = StringAttr(choice.fold.storage)
         if isinstance(op, stream.BinaryMvuOp):
             op.xnor = StringAttr(choice.fold.xnor)
     for op, choice in layout.chosen.items():

@@ -21,11 +21,11 @@ ROM_MUX_DEPTH = 256
 ROM_SHARED_DEPTH = 8
 """Up to here a ROM has fewer distinct columns than bits, and equal columns are one."""
 RAM_COLUMN_BITS, RAM_COLUMN_LUTS, RAM_COLUMN_DEPTH = 14, 8, 32
-"""A RAM32M16."""
+"""A RAM32M16; as RAM64M8 it has twice the depth and half the bits."""
 LUTRAM_DEPTH = 64
 """Deeper memories go to block RAM."""
-BRAM_WIDTH, BRAM_DEPTH = 36, 512
-"""An 18 Kbit block RAM with one port to write and one to read (AMD UG573)."""
+BRAM_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+"""Columns and rows of an 18 Kbit block RAM with one port to write and one to read (AMD UG573)."""
 URAM_WIDTH, URAM_DEPTH = 72, 4096
 """An UltraRAM (AMD UG573)."""
 SRL_DEPTH = 32
@@ -41,6 +41,8 @@ MASKED_LUT = 0.36
 cleared by the reset of their registers."""
 MUX_LUT = 0.45
 """Per bit of a window without padding that leaves in beats."""
+ROOT_BITS, ROOT_SEEDS = 18, 384
+"""Of a reciprocal root's mantissa with its sign, and of its table."""
 CONTROL: Cost = Counter({"lut": 48, "ff": 102})
 """Of a process: start and done, the loop counter, position counters, handshakes, a valid bit per stage."""
 FIFO_CONTROL: Cost = Counter({"lut": 10, "ff": 6})
@@ -110,6 +112,13 @@ def products(count: int, a: int, b: int) -> Cost:
     return Counter({"dsp": count * multiplier(a, b)}) + adders(-(-count // 2), a + b + (count > 1))
 
 
+def block_ram(depth: int, width: int) -> Cost:
+    """
+    Block RAMs side by side and on top of each other, in the shape that takes fewest.
+    """
+    return Counter({"bram18": min(-(-width // columns) * -(-depth // rows) for columns, rows in BRAM_SHAPES)})
+
+
 def rom(depth: int, width: int, storage: str) -> Cost:
     """
     A read-only memory with a registered output; of depth 1 it is constants.
@@ -117,7 +126,7 @@ def rom(depth: int, width: int, storage: str) -> Cost:
     if depth == 1:
         return Counter()
     if storage == "bram":
-        return Counter({"bram18": -(-width // BRAM_WIDTH) * -(-depth // BRAM_DEPTH)})
+        return block_ram(depth, width)
     if depth <= ROM_SHARED_DEPTH:
         width = min(width, 2**depth)
     if depth <= ROM_LUT_BITS // 2:
@@ -131,9 +140,19 @@ def ram(depth: int, width: int) -> Cost:
     A memory that is written and read in the same cycle.
     """
     if depth > LUTRAM_DEPTH:
-        return Counter({"bram18": -(-width // BRAM_WIDTH) * -(-depth // BRAM_DEPTH)})
-    columns = -(-width // RAM_COLUMN_BITS) * -(-depth // RAM_COLUMN_DEPTH)
+        return block_ram(depth, width)
+    columns = -(-width // (RAM_COLUMN_BITS // -(-depth // RAM_COLUMN_DEPTH)))
     return Counter({"lut": RAM_COLUMN_LUTS * columns, "ff": width})
+
+
+def frame_memory(depth: int, width: int) -> Cost:
+    """
+    A memory that is written and read in the same cycle, and its two addresses.
+    """
+    addresses: Cost = Counter({"lut": 2 * depth.bit_length(), "ff": 2 * depth.bit_length()})
+    if depth <= LUTRAM_DEPTH:
+        return ram(depth, width) + addresses
+    return block_ram(depth, width) + addresses
 
 
 def compare(width: int, constant: bool) -> Cost:
@@ -165,17 +184,66 @@ def add(width: int, shift: int, result: int) -> Cost:
     return Counter({"lut": width - shift, "ff": width}) + narrow(width, shift, result)
 
 
+def product(a: int, b: int, shift: int, result: int) -> Cost:
+    """
+    A product of two values, rounded and saturated; one of up to two bits chooses between few multiples.
+    """
+    unit: Cost = Counter({"lut": max(a, b)} if min(a, b) <= 2 else {"dsp": multiplier(a, b)})
+    return unit + Counter({"ff": a + b}) + narrow(a + b, shift, result)
+
+
+def shift_registers(width: int, depth: int) -> int:
+    """
+    LUTs of shift registers: one of half a LUT's depth takes half of it.
+    """
+    return -(-width // 2) if depth <= SRL_DEPTH // 2 else width * -(-depth // SRL_DEPTH)
+
+
+def delay(width: int, beats: int) -> Cost:
+    """
+    A delay line, in registers or shift registers, whose input is what leaves it or something new.
+    """
+    held: Cost = Counter({"ff": width}) if beats == 1 else Counter({"lut": shift_registers(width, beats)})
+    return held + Counter({"lut": width})
+
+
+def barrel(width: int, places: int) -> Cost:
+    """
+    A shift by 0 .. places - 1: a LUT chooses between four.
+    """
+    levels = -(-(places - 1).bit_length() // 2)
+    return Counter({"lut": width * levels, "ff": width})
+
+
+def standardized(x: int, count_bits: int, result: int, spread: int) -> Cost:
+    """
+    An element's part in the sums of a layer normalization, and its deviation times the reciprocal root.
+    """
+    total = x + count_bits + 1
+    cost: Cost = Counter({"dsp": multiplier(x, x) + multiplier(total, ROOT_BITS), "lut": 3 * total, "ff": 4 * total})
+    return cost + barrel(total + ROOT_BITS, spread // 2) + Counter({"lut": result, "ff": result})
+
+
+def reciprocal_root(width: int) -> Cost:
+    """
+    The spread of a position, of `width` bits, and its reciprocal root: one seed and one Newton step.
+    """
+    half = -(-width // 2)
+    products = multiplier(half, half) + multiplier(13, 13) + multiplier(25, 26) + multiplier(13, 27)
+    cost: Cost = Counter({"dsp": products, "lut": 2 * width, "ff": 3 * width})
+    return cost + barrel(width, half) + rom(ROOT_SEEDS, 12, "bram")
+
+
 def fifo(payload: int, depth: int, storage: str) -> Cost:
     """
     A FIFO with its pointers.
     """
     if storage == "bram":
-        blocks = -(-payload // BRAM_WIDTH) * -(-depth // BRAM_DEPTH)
-        return Counter({"bram18": blocks}) + BLOCK_FIFO_CONTROL
+        return block_ram(depth, payload) + BLOCK_FIFO_CONTROL
     if storage == "uram":
         blocks = -(-payload // URAM_WIDTH) * -(-depth // URAM_DEPTH)
         return Counter({"uram": blocks}) + BLOCK_FIFO_CONTROL
-    lut = -(-payload // 2) if depth <= SRL_DEPTH // 2 else payload * -(-depth // SRL_DEPTH)
+    lut = shift_registers(payload, depth)
     if depth > SRL_MUX_DEPTH:
         lut += payload * (-(-depth // SRL_MUX_DEPTH) - 1)
     return Counter({"lut": lut}) + FIFO_CONTROL
@@ -201,8 +269,7 @@ def running_sum(width: int, groups: int) -> Cost:
     """
     A pool's element: partial results meet their next tap some beats later.
     """
-    held = Counter({"ff": width}) if groups == 1 else Counter({"lut": width * -(-groups // SRL_DEPTH)})
-    return held + Counter({"lut": 2 * width})
+    return delay(width, groups) + Counter({"lut": width})
 
 
 def process() -> Cost:

@@ -25,6 +25,7 @@ from blendir.dialects.blend import ConstantOp, WordType, constant_value, tensor_
 from blendir.interpreter import main_function
 from blendir.numerics import PadMode, border_classes, outside_sums, signed_bits
 from blendir.packing import WORD_BITS, pack_words, unpack_words, window_order
+from blendir.passes.reorders import held, one_period, settle_reorders
 from blendir.passes.stream_graph import fuse_residuals, insert_forks
 
 Order = NDArray[np.int64]
@@ -143,6 +144,21 @@ class Lowering:
         order = None if identity else placed.order.reshape(-1).tolist()
         self.made.append(func.ReturnOp(self.emit(stream.SinkOp(placed.value, kind, order, "output"))))
 
+    def reordered(self, placed: Placed, order: Order, frames: tuple[int, int, int], layer: str) -> Placed:
+        """
+        A tensor in a stream of `frames` (rows, columns, length) in which it lies in `order`.
+        """
+        used = order >= 0
+        moves = np.empty(int(used.sum()), np.int64)
+        moves[order[used]] = placed.order[used]
+        nest = stream.loop_nest(moves)
+        if nest is None:
+            raise PassFailedException(
+                f"{layer}: its input streams in an order that no few loops over a frame undo; "
+                "transpose or reshape it less often"
+            )
+        return Placed(self.emit(stream.ReorderOp(placed.value, nest, frames, f"{layer}.reorder")), order)
+
     def is_raster(self, placed: Placed, shape: Sequence[int]) -> bool:
         """
         Whether a tensor lies in its stream position by position.
@@ -152,22 +168,38 @@ class Lowering:
         fits = (kind.rows.data, kind.columns.data, kind.length.data) == (*frames, shape[0])
         return fits and np.array_equal(placed.order, raster(shape))
 
-    def channels_of(self, value: SSAValue, layer: str) -> tuple[Placed, list[int], Order]:
+    def channels_of(
+        self, value: SSAValue, layer: str, window: tuple[int, int] | None = None
+    ) -> tuple[Placed, list[int], Order]:
         """
-        A window operation's input: its placement, its [C, H, W], and the lane or index of each channel.
+        A window operation's input, through a frame memory where it does not stream as [C, H, W]: its placement, its
+        [C, H, W], and the lane or index of each channel.
+
+        A window of one pixel, or of the whole frame, needs its channels together but no rows and columns; [H, W] are
+        then those of the stream.
         """
         placed = self.placed[value]
         kind = tensor_type(value)
+        words = isinstance(kind.element_type, WordType)
         order = placed.order
-        if isinstance(kind.element_type, WordType):
+        if words:
             order = np.moveaxis(order, -1, 1).reshape(-1, *order.shape[1:-1])
         lanes = np.flatnonzero(order.reshape(len(order), -1)[:, 0] >= 0)
         shape = [len(lanes), *kind.get_shape()[2:]]
-        if len(shape) != 3 or not self.is_raster(Placed(placed.value, order[lanes]), shape):
-            raise PassFailedException(
-                f"{layer}: its input was reshaped or transposed and no longer streams as [C, H, W]; "
-                "only linear layers, element-wise operations and the output can follow"
-            )
+        if len(shape) != 3:
+            raise PassFailedException(f"{layer}: its input has shape {list(kind.get_shape())}, not [N, C, H, W]")
+        frames = stream.stream_type(placed.value)
+        together = frames.length.data == len(lanes) and np.array_equal(order[lanes], raster(shape))
+        if together and window in ((1, 1), tuple(shape[1:])):
+            pixels = [frames.rows.data, frames.columns.data]
+            return placed, [len(lanes), *pixels] if window == (1, 1) else shape, lanes
+        if not self.is_raster(Placed(placed.value, order[lanes]), shape):
+            wanted = np.full_like(order, -1)
+            wanted[lanes] = raster(shape)
+            placed = self.reordered(Placed(placed.value, order), wanted, (shape[1], shape[2], shape[0]), layer)
+            if words:
+                lanes_last = np.moveaxis(wanted.reshape(-1, WORD_BITS, *shape[1:]), 1, -1)
+                placed = Placed(placed.value, lanes_last)
         return placed, shape, lanes
 
     def lower(self, op: blend.BlendOp) -> Placed:
@@ -187,16 +219,33 @@ class Lowering:
                 return self.threshold(op)
             case blend.AddOp():
                 return self.add(op)
+            case blend.MultiplyOp():
+                return self.multiply(op)
+            case blend.FixedLayerNormOp():
+                return self.layer_norm(op)
+            case blend.LookupOp():
+                placed = self.placed[op.input]
+                return Placed(self.emit(stream.LookupOp(placed.value, op.table, op.layer)), placed.order)
             case blend.AvgPool2dOp() | blend.MaxPool2dOp():
                 return self.pool(op)
             case blend.ConcatOp():
                 return self.concat(op)
+            case blend.MultiThresholdOp():
+                return self.multi_threshold(op)
+            case blend.TakeOp():
+                return self.take(op)
             case blend.ReshapeOp() | blend.TransposeOp():
                 return self.move(op)
             case blend.ClampOp() | blend.RequantizeOp() | blend.BitsToValueOp():
                 return self.unary(op)
             case _:
                 raise PassFailedException(f"{op.layer_name}: {op.name} has no process; run the earlier passes first")
+
+    def whole_window(self, op: blend.WindowOp) -> tuple[int, int] | None:
+        """
+        The window of an operation that may need no line buffer.
+        """
+        return None if any(op.pads) or (op.window == (1, 1) != op.stride) else op.window
 
     def window(self, op: blend.WindowOp, placed: Placed, shape: Sequence[int], pad: SSAValue | None) -> SSAValue:
         """
@@ -223,7 +272,7 @@ class Lowering:
         """
         Windows, then a binary matrix-vector unit with the correction of outside taps.
         """
-        placed, shape, lanes = self.channels_of(op.input, op.layer_name)
+        placed, shape, lanes = self.channels_of(op.input, op.layer_name, self.whole_window(op))
         weight = unpack_words(constant_value(op.weight), 1)[:, lanes]
         vectors = self.window(op, placed, shape, None)
         factor = BORDER_FACTOR[op.pad_mode.data]
@@ -257,7 +306,7 @@ class Lowering:
         """
         Windows, then a fixed-point matrix-vector unit.
         """
-        placed, shape, _ = self.channels_of(op.input, op.layer_name)
+        placed, shape, _ = self.channels_of(op.input, op.layer_name, self.whole_window(op))
         weight, bias = constant_value(op.weight), constant_value(op.bias)
         vectors = self.window(op, placed, shape, op.pad)
         flat = self.constant(window_order(weight), element(op.weight))
@@ -289,30 +338,46 @@ class Lowering:
         )
         return Placed(value, np.arange(len(weight)))
 
-    def parameters(self, placed: Placed, source: SSAValue, axis: int, values: Sequence[SSAValue]) -> list[SSAValue]:
+    def frames_of(self, placed: Placed, source: SSAValue, axis: int, values: Sequence[SSAValue]) -> list[NDArray[Any]]:
         """
-        Per-channel parameters in the order of the stream: one period of a position, or the whole frame.
+        Per-channel parameters, one for each element of a frame in the order of the stream.
         """
         shape = tensor_type(source).get_shape()[1:]
         along = [-1 if d == axis - 1 else 1 for d in range(len(shape))]
-        length = stream.stream_type(placed.value).length.data
         spread: list[NDArray[Any]] = []
         for value in values:
             array = constant_value(value)
             flat = np.empty(placed.order.size, array.dtype)
             flat[placed.order.reshape(-1)] = np.broadcast_to(array.reshape(along), shape).reshape(-1)
             spread.append(flat)
-        if all(bool((flat.reshape(-1, length) == flat[:length]).all()) for flat in spread):
-            spread = [flat[:length] for flat in spread]
-        return [self.constant(flat, element(v)) for flat, v in zip(spread, values, strict=True)]
+        return spread
+
+    def parameters(self, placed: Placed, source: SSAValue, axis: int, values: Sequence[SSAValue]) -> list[SSAValue]:
+        """
+        Per-channel parameters in the order of the stream: one period of a position, or the whole frame.
+        """
+        frames = self.frames_of(placed, source, axis, values)
+        made = one_period(frames, stream.stream_type(placed.value))
+        return [self.constant(array, element(v)) for array, v in zip(made, values, strict=True)]
+
+    def held_parameters(
+        self, placed: Placed, source: SSAValue, axis: int, values: Sequence[SSAValue]
+    ) -> tuple[list[SSAValue], int]:
+        """
+        The same, but one number for each column or row where they vary along those alone, and how many elements each
+        serves.
+        """
+        frames = self.frames_of(placed, source, axis, values)
+        made, hold = held(frames, stream.stream_type(placed.value))
+        return [self.constant(array, element(v)) for array, v in zip(made, values, strict=True)], hold
 
     def piecewise_linear(self, op: blend.PiecewiseLinearOp) -> Placed:
         """
         One process, element by element.
         """
         placed = self.placed[op.input]
-        made = self.parameters(placed, op.input, op.axis.value.data, op.parameters)
-        process = stream.PiecewiseLinearOp(placed.value, made, element(op.result), op.rounding.data, op.layer)
+        made, hold = self.held_parameters(placed, op.input, op.axis.value.data, op.parameters)
+        process = stream.PiecewiseLinearOp(placed.value, made, element(op.result), op.rounding.data, op.layer, hold)
         return Placed(self.emit(process), placed.order)
 
     def threshold(self, op: blend.ThresholdOp) -> Placed:
@@ -330,24 +395,84 @@ class Lowering:
         order = np.moveaxis(lanes.reshape(words, WORD_BITS, *placed.order.shape[1:]), 1, -1)
         return Placed(value, order)
 
+    def multi_threshold(self, op: blend.MultiThresholdOp) -> Placed:
+        """
+        One process, element by element.
+        """
+        placed, limits = self.placed[op.input], constant_value(op.thresholds)
+        columns = [self.constant(limits[:, level], i64) for level in range(limits.shape[1])]
+        *moved, invert = self.parameters(placed, op.input, op.axis.value.data, (*columns, op.invert))
+        thresholds = self.constant(np.stack([constant_value(v) for v in moved], axis=1), i64)
+        lowest, step = op.lowest.value.data, op.step.value.data
+        process = stream.MultiThresholdOp(
+            placed.value, thresholds, invert, lowest, step, element(op.result), op.layer
+        )
+        return Placed(self.emit(process), placed.order)
+
+    def take(self, op: blend.TakeOp) -> Placed:
+        """
+        One process that picks elements of each position.
+        """
+        placed, shape = self.placed[op.input], tensor_type(op.input).get_shape()[1:]
+        if op.axis.value.data != 1 or len(shape) not in (1, 3) or not self.is_raster(placed, shape):
+            raise PassFailedException(f"{op.layer_name}: only channels that stream as [C, H, W] can be picked")
+        value = self.emit(stream.TakeOp(placed.value, op.picks, op.layer))
+        return Placed(value, raster(tensor_type(op.result).get_shape()[1:]))
+
     def add(self, op: blend.AddOp) -> Placed:
         """
-        One process that reads both streams.
+        One process that reads both streams; the one that is made later takes the order of the other.
         """
         a, b = self.placed[op.lhs], self.placed[op.rhs]
         kinds = [stream.stream_type(p.value) for p in (a, b)]
-        frames = [(k.rows, k.columns, k.length) for k in kinds]
-        if not np.array_equal(a.order, b.order) or frames[0] != frames[1]:
-            raise PassFailedException(f"{op.layer_name}: its operands stream in different orders")
+        if not np.array_equal(a.order, b.order) or kinds[0].length != kinds[1].length:
+            first = next(op for op in self.made if op in (a.value.owner, b.value.owner)) is a.value.owner
+            kind = kinds[0] if first else kinds[1]
+            frames = kind.rows.data, kind.columns.data, kind.length.data
+            if first:
+                b = self.reordered(b, a.order, frames, op.layer_name)
+            else:
+                a = self.reordered(a, b.order, frames, op.layer_name)
         return Placed(
             self.emit(stream.AddOp(a.value, b.value, element(op.result), op.rounding.data, op.layer)), a.order
         )
+
+    def multiply(self, op: blend.MultiplyOp) -> Placed:
+        """
+        One process that reads both streams; the elements of a gate lie in one position as those of each position of
+        the other one.
+        """
+        a, b = self.placed[op.lhs], self.placed[op.rhs]
+        length = stream.stream_type(a.value).length.data
+        inside = np.broadcast_to(b.order, a.order.shape) if op.is_gate else b.order
+        same = np.array_equal(a.order % length if op.is_gate else a.order, inside)
+        if not same or stream.stream_type(b.value).length.data != length:
+            raise PassFailedException(f"{op.layer_name}: its operands stream in different orders")
+        process = stream.MultiplyOp(a.value, b.value, element(op.result), op.rounding.data, op.layer)
+        return Placed(self.emit(process), a.order)
+
+    def layer_norm(self, op: blend.FixedLayerNormOp) -> Placed:
+        """
+        One process, through a frame memory where the elements along the axis do not make up a position.
+        """
+        placed, axis = self.placed[op.input], op.axis.value.data
+        length = stream.stream_type(placed.value).length.data
+        vectors = np.moveaxis(placed.order, axis - 1, -1)
+        if vectors.shape[-1] != length or (vectors != vectors[..., :1] // length * length + np.arange(length)).any():
+            together = np.moveaxis(np.arange(vectors.size).reshape(vectors.shape), -1, axis - 1)
+            frames = vectors.size // vectors.shape[-1], 1, vectors.shape[-1]
+            placed = self.reordered(placed, together, frames, op.layer_name)
+        gamma, beta = self.parameters(placed, op.input, axis, (op.gamma, op.beta))
+        epsilon, rounding = op.epsilon.value.data, op.rounding.data
+        process = stream.LayerNormOp(placed.value, gamma, beta, epsilon, element(op.result), rounding, op.layer)
+        return Placed(self.emit(process), placed.order)
 
     def pool(self, op: blend.AvgPool2dOp | blend.MaxPool2dOp) -> Placed:
         """
         Windows and a reduction of their taps; windows side by side are reduced as they stream.
         """
-        placed, shape, lanes = self.channels_of(op.input, op.layer_name)
+        whole = None if any(op.pads) or op.window == (1, 1) else op.window
+        placed, shape, lanes = self.channels_of(op.input, op.layer_name, whole)
         kind, made = stream.PoolKind.SUM, element(op.result)
         pad: SSAValue | None = None
         if isinstance(op, blend.MaxPool2dOp):
@@ -395,8 +520,8 @@ class Lowering:
         """
         placed = self.placed[value]
         if tensor_type(value).get_num_dims() == 4:
-            self.channels_of(value, layer)
-        elif stream.stream_type(placed.value).positions != 1:
+            return self.channels_of(value, layer)[0]
+        if stream.stream_type(placed.value).positions != 1:
             raise PassFailedException(f"{layer}: flattened pixels cannot be concatenated; concatenate before")
         return placed
 
@@ -448,5 +573,6 @@ class LowerToStreamPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         Lowering(op).run()
+        settle_reorders(op)
         fuse_residuals(op)
         insert_forks(op)

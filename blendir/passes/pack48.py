@@ -96,21 +96,21 @@ class Packer:
                 return [self.concat(op)]
             case TransposeOp() if op.input in self.lanes:
                 raise PassFailedException(
-                    f"{op.layer_name}: a transpose of bits would move lanes between words; transpose before the sign"
+                    f"{op.layer_name}: a transpose of bits would move lanes between words; run fold-bn, which transposes "
+                    "before the sign, or do so in the model"
                 )
             case _:
                 return []
 
     def threshold(self, op: ThresholdOp) -> ThresholdOp:
         """
-        A threshold that makes words of its channel axis.
+        A threshold that makes words along axis 1.
         """
         shape = list(tensor_type(op.result).get_shape())
-        if op.axis.value.data != 1:
-            raise PassFailedException(f"{op.layer_name}: bits are packed along axis 1, not {op.axis.value.data}")
         lanes = np.arange(shape[1])
         shape[1] = word_count(shape[1])
-        new = ThresholdOp(op.input, op.threshold, op.invert, 1, op.layer, TensorType(word, shape))
+        axis = op.axis.value.data
+        new = ThresholdOp(op.input, op.threshold, op.invert, axis, op.layer, TensorType(word, shape))
         self.lanes[new.result] = lanes
         return new
 

@@ -20,6 +20,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from blendir.dialects.blend import (
+    ActivationOp,
     AddOp,
     AffineOp,
     AvgPool2dOp,
@@ -30,13 +31,20 @@ from blendir.dialects.blend import (
     ConstantOp,
     Conv2dOp,
     FixedConv2dOp,
+    FixedLayerNormOp,
     FixedLinearOp,
     FixedType,
+    LayerNormOp,
     LinearOp,
+    LookupOp,
     MaxPool2dOp,
+    MultiplyOp,
+    MultiThresholdOp,
     PiecewiseLinearOp,
     RequantizeOp,
     ReshapeOp,
+    RoundOp,
+    TakeOp,
     ThresholdOp,
     TransposeOp,
     constant_value,
@@ -45,8 +53,11 @@ from blendir.dialects.blend import (
     tensor_type,
     ui8,
 )
+from blendir.dialects.blend.layer_norm import EPSILON_LIMIT, fits_sums
+from blendir.dialects.blend.multiply import PRODUCT_BITS
+from blendir.functions import FLAT_FROM, evaluate
 from blendir.interpreter import main_function
-from blendir.numerics import Format, Rounding, outside_sums, signed_bits
+from blendir.numerics import STANDARD_FRAC, Format, Rounding, outside_sums, signed_bits
 from blendir.passes.folding import Pieces, Reals
 from blendir.passes.ranges import ASSUMED_INPUT, Range, interval_magnitudes, measured
 from blendir.passes.rewriting import Grid, affine_of, integer_range, layer_of, pieces_of
@@ -54,6 +65,9 @@ from blendir.passes.stage import VerifyStagePass
 
 SLOPE_BITS = 26
 SUM_GUARD_BITS = 24
+LOOKUP_BITS = 12
+FACTOR_BITS = PRODUCT_BITS - 32
+"""Of a factor in fixed point; the other one may be an accumulator."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +164,7 @@ class Quantizer:
         fmt = self.cover(value, self.width_of(op))
         uses = [use.operation for use in value.uses]
         if len(uses) == 1 and isinstance(uses[0], AddOp):
-            excess = fmt.frac - self.cover(uses[0].result, self.formats.skip_bits).frac
-            if 0 < excess <= fmt.width - 2:
-                fmt = Format(fmt.width - excess, fmt.frac - excess)
+            fmt = no_finer(fmt, self.cover(uses[0].result, self.formats.skip_bits).frac)
         return FixedType.of(fmt)
 
     def replace(self, op: BlendOp, new: list[Operation]) -> None:
@@ -164,6 +176,8 @@ class Quantizer:
         block.insert_ops_before(new, op)
         new[-1].results[0].name_hint = op.results[0].name_hint
         op.results[0].replace_all_uses_with(new[-1].results[0])
+        if op.results[0] in self.ranges:
+            self.ranges[new[-1].results[0]] = self.ranges[op.results[0]]
         op.detach()
         op.erase()
 
@@ -185,8 +199,18 @@ class Quantizer:
                 self.replace(op, self.pieces(op, op.input, pieces_of(op), op.axis.value.data))
             case ThresholdOp() if tensor_type(op.threshold).element_type == f64:
                 self.replace(op, self.threshold(op))
+            case MultiThresholdOp() if tensor_type(op.thresholds).element_type == f64:
+                self.replace(op, self.multi_threshold(op))
+            case RoundOp():
+                self.replace(op, [self.round(op)])
             case AddOp() if is_real(op.result):
                 self.replace(op, self.add(op))
+            case MultiplyOp() if is_real(op.result):
+                self.replace(op, self.multiply(op))
+            case ActivationOp():
+                self.replace(op, self.activation(op))
+            case LayerNormOp():
+                self.replace(op, self.layer_norm(op))
             case AvgPool2dOp() if is_real(op.result):
                 self.replace(op, self.avg_pool(op))
             case ClampOp() if isinstance(tensor_type(op.input).element_type, FixedType):
@@ -201,6 +225,8 @@ class Quantizer:
                 self.replace(op, [MaxPool2dOp(op.input, op.window, op.stride, op.pads, op.layer)])
             case ReshapeOp() if is_real(op.result):
                 self.replace(op, [ReshapeOp(op.input, tensor_type(op.result).get_shape(), op.layer)])
+            case TakeOp() if is_real(op.result):
+                self.replace(op, [TakeOp(op.input, op.picks, op.axis.value.data, op.layer)])
             case TransposeOp() if is_real(op.result):
                 self.replace(op, [TransposeOp(op.input, op.permutation.get_values(), op.layer)])
             case _:
@@ -223,8 +249,14 @@ class Quantizer:
         """
         Weights, and the bias on the grid of the products.
         """
+        return self.factors(element_format(tensor_type(source).element_type).frac, weight, bias)
+
+    def factors(self, frac: int, weight: Reals, bias: Reals) -> list[ConstantOp]:
+        """
+        Factors of numbers with `frac` fractional bits, and what is added to the products.
+        """
         fmt = Format.covering(float(np.abs(weight).max(initial=0.0)), self.formats.bits)
-        frac = element_format(tensor_type(source).element_type).frac + fmt.frac
+        frac += fmt.frac
         exact = exact_integers(bias, frac)
         width = max(2, signed_bits(int(exact.min()), int(exact.max())))
         return [
@@ -242,7 +274,7 @@ class Quantizer:
         kind = tensor_type(source).element_type
         fmt = element_format(kind)
         values = constant_value(op.pad) if op.pad is not None else None
-        if values is not None and not fmt.holds(values):
+        if values is not None and not self.pads(fmt, values):
             outside = outside_sums(weight * values[:, None, None], *op.borders(tensor_type(op.input).get_shape()))
             bias, values = (bias[:, None, None] if bias.ndim == 1 else bias) + outside, None
         made = self.products(source, weight, bias)
@@ -254,6 +286,13 @@ class Quantizer:
         result, rounding = self.result_type(op), self.formats.rounding
         conv = FixedConv2dOp(source, w, b, op.stride, op.pads, result, pad, op.layer, rounding)
         return [*before, *made, conv]
+
+    def pads(self, fmt: Format, values: Reals) -> bool:
+        """
+        Whether a format can stand for pad values: a narrow one only for values on its grid.
+        """
+        exact = np.array_equal(fmt.decode(fmt.encode(values)), values)
+        return exact or (fmt.width >= self.formats.bits and fmt.holds(values))
 
     def linear(self, op: LinearOp) -> list[Operation]:
         """
@@ -311,6 +350,26 @@ class Quantizer:
         axis, kind = op.axis.value.data, tensor_type(op.result)
         return [limits, invert, ThresholdOp(op.input, limits.result, invert.result, axis, op.layer, kind)]
 
+    def multi_threshold(self, op: MultiThresholdOp) -> list[Operation]:
+        """
+        Several thresholds per channel, each like a single one.
+        """
+        grid = integer_range(op.input)
+        assert grid is not None
+        frac, real = element_format(tensor_type(op.input).element_type).frac, constant_value(op.thresholds)
+        limits = ConstantOp.from_numpy(integer_limits(real.reshape(-1), frac, grid).reshape(real.shape), i64)
+        invert = ConstantOp.from_numpy(constant_value(op.invert), i1)
+        lowest, step, axis = (v.value.data for v in (op.lowest, op.step, op.axis))
+        return [limits, invert, MultiThresholdOp(op.input, limits.result, invert.result, lowest, step, axis, op.layer)]
+
+    def round(self, op: RoundOp) -> Operation:
+        """
+        Exact: to integers, as many as the input reaches.
+        """
+        fmt = element_format(tensor_type(op.input).element_type)
+        whole = Format(max(2, fmt.width - fmt.frac + 1), 0) if fmt.frac > 0 else fmt
+        return RequantizeOp(op.input, FixedType.of(whole), op.layer, Rounding.HALF_EVEN)
+
     def add(self, op: AddOp) -> list[Operation]:
         """
         An addition; an operand whose unit is far below the result's is rounded first, so that the sum stays narrow.
@@ -328,6 +387,68 @@ class Quantizer:
             operands.append(value)
         kind = TensorType(result, tensor_type(op.result).get_shape())
         return [*made, AddOp(operands[0], operands[1], op.layer, kind, self.formats.rounding)]
+
+    def multiply(self, op: MultiplyOp) -> list[Operation]:
+        """
+        A product, no finer than the exact one; operands that are too wide for 64 bits are rounded first.
+        """
+        made: list[Operation] = []
+        operands: list[SSAValue] = []
+        for value, side in ((op.lhs, "lhs"), (op.rhs, "rhs")):
+            kind = tensor_type(value).element_type
+            if isinstance(kind, FixedType) and (excess := kind.format.width - FACTOR_BITS) > 0:
+                element = FixedType.of(Format(FACTOR_BITS, kind.format.frac - excess))
+                made.append(RequantizeOp(value, element, f"{layer_of(op)}.{side}", self.formats.rounding))
+                value = made[-1].results[0]
+            operands.append(value)
+        frac = sum(element_format(tensor_type(v).element_type).frac for v in operands)
+        element = FixedType.of(no_finer(self.result_type(op).format, frac))
+        result = TensorType(element, tensor_type(op.result).get_shape())
+        return [*made, MultiplyOp(operands[0], operands[1], op.layer, result, self.formats.rounding)]
+
+    def activation(self, op: ActivationOp) -> list[Operation]:
+        """
+        A table over at most 12 bits of the input.
+
+        The result is off by half a unit, and where the input is rounded to its bits by half a unit of them times the
+        function's greatest slope; a function is flat beyond what they hold, or they hold the range of the input.
+        """
+        function = op.function.data
+        source = element_format(tensor_type(op.input).element_type)
+        index = self.cover(op.input, LOOKUP_BITS)
+        if function in FLAT_FROM:
+            index = max(index, Format.covering(FLAT_FROM[function], LOOKUP_BITS), key=lambda fmt: fmt.frac)
+        made: list[Operation] = []
+        value = op.input
+        if source.width <= LOOKUP_BITS:
+            index = source
+        else:
+            index = no_finer(index, source.frac)
+            made.append(RequantizeOp(value, FixedType.of(index), f"{layer_of(op)}.input", self.formats.rounding))
+            value = made[-1].results[0]
+        result = self.result_type(op)
+        exact = evaluate(function, index.decode(np.arange(index.low, index.high + 1)))
+        table = ConstantOp.from_numpy(result.format.encode(exact), result)
+        return [*made, table, LookupOp(value, table.result, op.layer)]
+
+    def layer_norm(self, op: LayerNormOp) -> list[Operation]:
+        """
+        A layer normalization; an input whose squares do not fit 64 bits is rounded first.
+        """
+        source, made = self.grid_input(op.input, layer_of(op))
+        fmt, axis = element_format(tensor_type(source).element_type), op.axis.value.data
+        count = tensor_type(source).get_shape()[axis]
+        units = count**2 * Fraction(op.epsilon.value.data)
+        while not fits_sums(fmt, count) or units * Fraction(4) ** fmt.frac >= EPSILON_LIMIT:
+            fmt = Format(max(2, fmt.width - 1), fmt.frac - 1)
+        if fmt != element_format(tensor_type(source).element_type):
+            made.append(RequantizeOp(source, FixedType.of(fmt), f"{layer_of(op)}.input", self.formats.rounding))
+            source = made[-1].results[0]
+        parameters = self.factors(STANDARD_FRAC, constant_value(op.gamma), constant_value(op.beta))
+        epsilon = round(units * Fraction(4) ** fmt.frac)
+        gamma, beta = (c.result for c in parameters)
+        result, rounding = self.result_type(op), self.formats.rounding
+        return [*made, *parameters, FixedLayerNormOp(source, gamma, beta, epsilon, axis, result, op.layer, rounding)]
 
     def avg_pool(self, op: AvgPool2dOp) -> list[Operation]:
         """
@@ -366,6 +487,14 @@ class Quantizer:
                 value = made[-1].results[0]
             inputs.append(value)
         return [*made, ConcatOp(inputs, op.axis.value.data, op.layer)]
+
+
+def no_finer(fmt: Format, frac: int) -> Format:
+    """
+    A format of the same range with at most `frac` fractional bits, where two bits are left.
+    """
+    excess = fmt.frac - frac
+    return Format(fmt.width - excess, frac) if 0 < excess <= fmt.width - 2 else fmt
 
 
 def exact_integers(values: Reals, frac: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, i1
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -20,9 +20,11 @@ from xdsl.pattern_rewriter import (
 )
 
 from blendir.dialects.blend import (
+    AffineOp,
     BinaryConv2dOp,
     BinaryLinearOp,
     BitsToValueOp,
+    BlendOp,
     ConcatOp,
     ConstantOp,
     Conv2dOp,
@@ -39,15 +41,41 @@ from blendir.dialects.blend import (
 from blendir.dialects.blend.canonicalization import DropIdentityAffine
 from blendir.numerics import PadMode
 from blendir.passes.folding import Affine, Reals
-from blendir.passes.rewriting import affine_ops, layer_of
+from blendir.passes.rewriting import affine_of, affine_ops, layer_of
 
 
-def bits_of(value: SSAValue) -> SSAValue | None:
+@dataclass(frozen=True)
+class Bits:
     """
-    The bits that a float tensor of +-1 comes from.
+    The bits that a float tensor of +-scale comes from; scale > 0.
     """
-    owner = value.owner
-    return owner.input if isinstance(owner, BitsToValueOp) and is_real(value) else None
+
+    bits: SSAValue
+    scale: float
+
+    def value(self, moved: BlendOp, layer: str) -> list[Operation]:
+        """
+        An operation that moves the bits, and what makes +-scale of its result.
+        """
+        value = BitsToValueOp(moved.results[0], f"{layer}.value")
+        if self.scale == 1:
+            return [moved, value]
+        zeros = np.zeros(tensor_type(value.result).get_shape()[1])
+        affine = Affine(zeros, zeros + self.scale, zeros)
+        return [moved, value, *affine_ops(value.result, affine, 1, f"{layer}.scale")]
+
+
+def bits_of(value: SSAValue) -> Bits | None:
+    """
+    The bits of a float tensor of +-1, or of +-t after a multiplication by one number t > 0.
+    """
+    owner, scale = value.owner, 1.0
+    if isinstance(owner, AffineOp):
+        affine, owner = affine_of(owner), owner.input.owner
+        scale = float(affine.scale[0])
+        if scale <= 0 or bool((affine.scale != scale).any() or affine.shift.any()):
+            return None
+    return Bits(owner.input, scale) if isinstance(owner, BitsToValueOp) and is_real(value) else None
 
 
 def common_magnitude(weight: Reals) -> Reals | None:
@@ -58,14 +86,14 @@ def common_magnitude(weight: Reals) -> Reals | None:
     return sizes[:, 0] if bool((sizes == sizes[:, :1]).all()) else None
 
 
-def pad_mode(op: Conv2dOp) -> PadMode | None:
+def pad_mode(op: Conv2dOp, scale: float) -> PadMode | None:
     """
-    The binary padding that equals a convolution's, None where there is none.
+    The binary padding that equals a convolution's of +-scale, None where there is none.
     """
     if op.pad is None:
         return PadMode.ZERO_EXACT
     values = constant_value(op.pad)
-    for mode, bit in ((PadMode.PLUS_ONE, 1.0), (PadMode.MINUS_ONE, -1.0)):
+    for mode, bit in ((PadMode.PLUS_ONE, scale), (PadMode.MINUS_ONE, -scale)):
         if bool((values == bit).all()):
             return mode
     return None
@@ -73,34 +101,34 @@ def pad_mode(op: Conv2dOp) -> PadMode | None:
 
 class RaiseConv(RewritePattern):
     """
-    `conv2d(bits_to_value(b), alpha * s) + bias == affine(binary_conv2d(b, s))` for s in +-1.
+    `conv2d(t * bits_to_value(b), alpha * s) + bias == affine(binary_conv2d(b, s))` for s in +-1, scale alpha * t.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: Conv2dOp, rewriter: PatternRewriter) -> None:
-        bits = bits_of(op.input)
-        if bits is None:
+        known = bits_of(op.input)
+        if known is None:
             return
         weight, bias = constant_value(op.weight), constant_value(op.bias)
-        alpha, mode = common_magnitude(weight), pad_mode(op)
+        alpha, mode = common_magnitude(weight), pad_mode(op, known.scale)
         if alpha is None or mode is None or bias.ndim != 1:
             return
         signs = ConstantOp.from_numpy(weight >= 0, i1)
         layer = layer_of(op)
-        conv = BinaryConv2dOp(bits, signs.result, op.stride, op.pads, mode, layer)
-        scale = affine_ops(conv.result, Affine(np.zeros(len(alpha)), alpha, bias), 1, f"{layer}.scale")
+        conv = BinaryConv2dOp(known.bits, signs.result, op.stride, op.pads, mode, layer)
+        scale = affine_ops(conv.result, Affine(np.zeros(len(alpha)), alpha * known.scale, bias), 1, f"{layer}.scale")
         rewriter.replace(op, [signs, conv, *scale])
 
 
 class RaiseLinear(RewritePattern):
     """
-    `linear(bits_to_value(b), alpha * s) + bias == affine(binary_linear(b, s))` for s in +-1.
+    `linear(t * bits_to_value(b), alpha * s) + bias == affine(binary_linear(b, s))` for s in +-1, scale alpha * t.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: LinearOp, rewriter: PatternRewriter) -> None:
-        bits = bits_of(op.input)
-        if bits is None:
+        known = bits_of(op.input)
+        if known is None:
             return
         weight = constant_value(op.weight)
         alpha = common_magnitude(weight)
@@ -108,49 +136,49 @@ class RaiseLinear(RewritePattern):
             return
         signs = ConstantOp.from_numpy(weight >= 0, i1)
         layer = layer_of(op)
-        product = BinaryLinearOp(bits, signs.result, layer)
-        affine = Affine(np.zeros(len(alpha)), alpha, constant_value(op.bias))
+        product = BinaryLinearOp(known.bits, signs.result, layer)
+        affine = Affine(np.zeros(len(alpha)), alpha * known.scale, constant_value(op.bias))
         rewriter.replace(op, [signs, product, *affine_ops(product.result, affine, 1, f"{layer}.scale")])
 
 
 class SignOfBits(RewritePattern):
     """
-    `sign(bits_to_value(b)) == b`.
+    `sign(t * bits_to_value(b)) == b`.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SignOp, rewriter: PatternRewriter) -> None:
-        bits = bits_of(op.input)
-        if bits is not None:
-            rewriter.replace(op, [], [bits])
+        known = bits_of(op.input)
+        if known is not None:
+            rewriter.replace(op, [], [known.bits])
 
 
 class ThresholdOfBits(RewritePattern):
     """
-    `threshold(bits_to_value(b), t) == b` for -1 < t <= 1 without inversion.
+    `threshold(t * bits_to_value(b), l) == b` for -t < l <= t without inversion.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        bits = bits_of(op.input)
-        if bits is None or constant_value(op.invert).any():
+        known = bits_of(op.input)
+        if known is None or constant_value(op.invert).any():
             return
         limit = constant_value(op.threshold)
-        if bool(((limit > -1) & (limit <= 1)).all()):
-            rewriter.replace(op, [], [bits])
+        if bool(((limit > -known.scale) & (limit <= known.scale)).all()):
+            rewriter.replace(op, [], [known.bits])
 
 
 class MoveBits(RewritePattern):
     """
-    `move(bits_to_value(b)) == bits_to_value(move(b))` for reshape, transpose and max_pool2d (OR).
+    `move(t * bits_to_value(b)) == t * bits_to_value(move(b))` for reshape, transpose and max_pool2d (OR).
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ReshapeOp | TransposeOp | MaxPool2dOp, rewriter: PatternRewriter) -> None:
-        bits = bits_of(op.input)
-        if bits is None:
+        known = bits_of(op.input)
+        if known is None:
             return
-        layer = layer_of(op)
+        layer, bits = layer_of(op), known.bits
         moved: ReshapeOp | TransposeOp | MaxPool2dOp
         match op:
             case ReshapeOp():
@@ -159,22 +187,22 @@ class MoveBits(RewritePattern):
                 moved = TransposeOp(bits, op.permutation.get_values(), layer)
             case MaxPool2dOp():
                 moved = MaxPool2dOp(bits, op.window, op.stride, op.pads, layer)
-        rewriter.replace(op, [moved, BitsToValueOp(moved.result, f"{layer}.value")])
+        rewriter.replace(op, known.value(moved, layer))
 
 
 class ConcatBits(RewritePattern):
     """
-    `concat(bits_to_value(a), bits_to_value(b)) == bits_to_value(concat(a, b))`.
+    `concat(t * bits_to_value(a), t * bits_to_value(b)) == t * bits_to_value(concat(a, b))`.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ConcatOp, rewriter: PatternRewriter) -> None:
-        bits = [bits_of(v) for v in op.inputs]
-        if any(b is None for b in bits):
+        known = [found for v in op.inputs if (found := bits_of(v)) is not None]
+        if len(known) < len(op.inputs) or len({k.scale for k in known}) != 1:
             return
         layer = layer_of(op)
-        joined = ConcatOp([b for b in bits if b is not None], op.axis.value.data, layer)
-        rewriter.replace(op, [joined, BitsToValueOp(joined.result, f"{layer}.value")])
+        joined = ConcatOp([k.bits for k in known], op.axis.value.data, layer)
+        rewriter.replace(op, known[0].value(joined, layer))
 
 
 RAISE_PATTERNS: tuple[type[RewritePattern], ...] = (

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from blendir.dialects.blend import (
+    ActivationOp,
     AddOp,
     AffineOp,
     AvgPool2dOp,
@@ -23,15 +24,20 @@ from blendir.dialects.blend import (
     ClampOp,
     ConcatOp,
     Conv2dOp,
+    LayerNormOp,
     LinearOp,
     MaxPool2dOp,
+    MultiplyOp,
     PiecewiseLinearOp,
     ReshapeOp,
+    RoundOp,
+    TakeOp,
     TransposeOp,
     constant_value,
     is_real,
     tensor_type,
 )
+from blendir.functions import LEAST, evaluate
 from blendir.interpreter import main_function, run_module
 from blendir.numerics import Format
 from blendir.passes.rewriting import affine_of, integer_range, pieces_of
@@ -194,6 +200,20 @@ def propagate(op: Operation, known: dict[SSAValue, Interval]) -> Interval | None
         case AddOp():
             (a, b), (c, d) = interval_of(op.lhs, known), interval_of(op.rhs, known)
             return a + c, b + d
+        case ActivationOp():
+            low, high = interval_of(op.input, known)
+            ends = [evaluate(op.function.data, v) for v in (low, high)]
+            least = LEAST.get(op.function.data, math.inf)
+            return np.where(low < 0, np.minimum(ends[0], least), ends[0]), np.maximum(*ends)
+        case LayerNormOp():
+            count = tensor_type(op.input).get_shape()[op.axis.value.data]
+            size = np.abs(constant_value(op.gamma)) * math.sqrt(count - 1)
+            beta = constant_value(op.beta)
+            bounds = beta - size, beta + size
+            return bounds if op.axis.value.data == 1 else whole(bounds, tensor_type(op.result).get_shape()[1])
+        case MultiplyOp():
+            ends = [a * b for a in interval_of(op.lhs, known) for b in interval_of(op.rhs, known)]
+            return np.min(ends, axis=0), np.max(ends, axis=0)
         case AvgPool2dOp():
             low, high = interval_of(op.input, known)
             gain = op.window[0] * op.window[1] / op.divisor.value.data
@@ -205,6 +225,15 @@ def propagate(op: Operation, known: dict[SSAValue, Interval]) -> Interval | None
             return np.clip(low, *bounds), np.clip(high, *bounds)
         case MaxPool2dOp():
             return interval_of(op.input, known)
+        case RoundOp():
+            low, high = interval_of(op.input, known)
+            return np.rint(low), np.rint(high)
+        case TakeOp() if op.axis.value.data == 1:
+            low, high = interval_of(op.input, known)
+            picks = np.array(op.picks)
+            return np.where(picks < 0, 0, low[picks]), np.where(picks < 0, 0, high[picks])
+        case TakeOp():
+            return whole(interval_of(op.input, known), tensor_type(op.result).get_shape()[1])
         case ReshapeOp() | TransposeOp():
             return whole(interval_of(op.input, known), tensor_type(op.result).get_shape()[1])
         case ConcatOp():

@@ -6,6 +6,7 @@ An estimate, put together from the leaves in `leaves.py`; no vendor tool has con
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
@@ -17,7 +18,7 @@ from xdsl.ir import SSAValue
 from blendir.dialects import stream
 from blendir.dialects.blend import constant_value, element_format, tensor_type
 from blendir.dialects.stream import ProcessOp, StreamType, stream_type
-from blendir.numerics import signed_bits
+from blendir.numerics import STANDARD_FRAC, signed_bits
 from blendir.packing import WORD_BITS
 from blendir.passes import leaves
 from blendir.passes.devices import KINDS, device
@@ -56,7 +57,8 @@ def fold_of(op: ProcessOp) -> Fold:
     """
     groups = [stream_type(v).group.data for v in (*op.operands, *op.results) if isinstance(v.type, StreamType)]
     if not isinstance(op, stream.MvuOp):
-        return Fold(groups[0], groups[-1])
+        kept = op.storage if isinstance(op, stream.LookupOp) else None
+        return Fold(groups[0], groups[-1], storage=kept.data if kept is not None else "lutram")
     storage = op.weight_storage.data if op.weight_storage is not None else "lutram"
     return Fold(op.simd, op.pe, "dsp" if uses_dsp_xnor(op) else "lut", storage)
 
@@ -141,7 +143,7 @@ def _(op: stream.PiecewiseLinearOp, fold: Fold) -> Cost:
         max(map(table_bits, values)) for values in ([op.breakpoint], [op.slope0, op.slope1], [op.offset0, op.offset1])
     )
     shift = max(0, element_format(tensor_type(op.offset0).element_type).frac - result.frac)
-    depth = len(constant_value(op.breakpoint)) // fold.reads
+    depth = len(constant_value(op.breakpoint)) // (fold.reads if op.hold.value.data == 1 else 1)
     x = source.width + (not source.signed)
     unit = leaves.piecewise(x, a, b, shift, result.width, depth == 1) + leaves.rom(depth, k, "lutram")
     return scaled(unit + leaves.rom(2 * depth, a + b, "lutram"), fold.reads)
@@ -173,6 +175,23 @@ def _(op: stream.ThresholdOp, fold: Fold) -> Cost:
 
 
 @unit_cost.register
+def _(op: stream.MultiThresholdOp, fold: Fold) -> Cost:
+    kind, limits = stream_type(op.input), constant_value(op.thresholds)
+    depth, bits = len(limits) // fold.reads, table_bits(op.thresholds)
+    level = leaves.compare(kind.format.width, depth == 1) + leaves.rom(depth, bits, "lutram")
+    count = leaves.adders(limits.shape[1], 1)
+    return scaled(scaled(level, limits.shape[1]) + count + leaves.rom(depth, 1, "lutram"), fold.reads)
+
+
+@unit_cost.register
+def _(op: stream.TakeOp, fold: Fold) -> Cost:
+    source, result = stream_type(op.input), stream_type(op.result)
+    width, beats = source.format.width, result.length.data // fold.writes
+    held = Cost({"ff": source.length.data * width}) if fold.reads < source.length.data or beats > 1 else Cost()
+    return held + leaves.window(result.length.data * width, beats, False)
+
+
+@unit_cost.register
 def _(op: stream.AddOp, fold: Fold) -> Cost:
     return sum_cost(op, fold.reads)
 
@@ -182,6 +201,47 @@ def _(op: stream.ResidualOp, fold: Fold) -> Cost:
     width = stream_type(op.sum).format.width
     held = Cost({"ff": width * fold.reads})
     return sum_cost(op, fold.reads) + held + threshold_cost(op.threshold, width, fold.reads)
+
+
+@unit_cost.register
+def _(op: stream.MultiplyOp, fold: Fold) -> Cost:
+    a, b = stream_type(op.lhs), stream_type(op.rhs)
+    result, shift = stream_type(op.result).format, a.format.frac + b.format.frac - stream_type(op.result).format.frac
+    unit = leaves.product(*(k.format.width + (not k.format.signed) for k in (a, b)), max(0, shift), result.width)
+    cost = scaled(unit, fold.reads)
+    if op.held == 1:
+        return cost
+    return cost + leaves.delay(fold.reads * b.format.width, b.length.data // fold.reads)
+
+
+def standard_widths(op: stream.LayerNormOp) -> dict[str, int]:
+    """
+    Bits of the spread (SB) and of a standardized element (UB), which is at most the root of the count.
+    """
+    kind = stream_type(op.input)
+    count = kind.length.data
+    most = (count * max(-kind.format.low, kind.format.high)) ** 2 + op.epsilon.value.data
+    limit = (math.isqrt(count) + 1) << STANDARD_FRAC
+    return {"SB": most.bit_length() + 1, "UB": signed_bits(-limit, limit)}
+
+
+@unit_cost.register
+def _(op: stream.LayerNormOp, fold: Fold) -> Cost:
+    kind, result = stream_type(op.input), stream_type(op.result).format
+    x, count, widths = kind.format.width + (not kind.format.signed), kind.length.data, standard_widths(op)
+    shift = max(0, element_format(tensor_type(op.beta).element_type).frac - result.frac)
+    gamma, beta = table_bits(op.gamma), table_bits(op.beta)
+    unit = leaves.standardized(x, count.bit_length(), widths["UB"], widths["SB"])
+    unit += leaves.product(widths["UB"], gamma, shift, result.width)
+    unit += leaves.rom(count // fold.reads, gamma + beta, "lutram")
+    shared = leaves.reciprocal_root(widths["SB"]) + leaves.delay(fold.reads * kind.format.width, count // fold.reads)
+    return scaled(unit, fold.reads) + shared
+
+
+@unit_cost.register
+def _(op: stream.LookupOp, fold: Fold) -> Cost:
+    table = leaves.rom(len(constant_value(op.table)), table_bits(op.table), fold.storage)
+    return scaled(table, -(-fold.reads // 2) if fold.storage == "bram" else fold.reads)
 
 
 @unit_cost.register
@@ -206,6 +266,13 @@ def _(op: stream.PoolOp, fold: Fold) -> Cost:
         line = leaves.ram(result.columns.data * beats, width)
         unit += scaled(line, rows - 1) + Cost({"lut": width * (rows - 1)})
     return scaled(unit, fold.writes)
+
+
+@unit_cost.register
+def _(op: stream.ReorderOp, fold: Fold) -> Cost:
+    kind = stream_type(op.result)
+    frame = kind.positions * kind.length.data // fold.writes
+    return leaves.frame_memory(2 * frame, kind.format.width * fold.writes)
 
 
 @unit_cost.register

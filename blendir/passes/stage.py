@@ -60,9 +60,37 @@ def not_folded(op: Operation) -> str | None:
     """
     if isinstance(op, blend.UnsupportedOp):
         return f"{op.target.data} has no translation; rewrite this part of the model with supported operations"
-    if isinstance(op, FLOAT_FUNCTIONS):
+    if isinstance(op, FLOAT_FUNCTIONS) or moves_bits(op) or divides(op) or scales(op):
         return "it is not folded; run fold-bn"
     return None
+
+
+def scales(op: Operation) -> bool:
+    """
+    Whether an operation only multiplies and adds what a convolution or a linear layer could.
+    """
+    if not isinstance(op, blend.AffineOp) or op.axis.value.data != 1:
+        return False
+    return any(isinstance(use.operation, blend.Conv2dOp | blend.LinearOp) for use in op.result.uses)
+
+
+def moves_bits(op: Operation) -> bool:
+    """
+    Whether an operation transposes bits that could be made in its order.
+    """
+    source = op
+    while isinstance(source, blend.TransposeOp | blend.ReshapeOp):
+        source = source.input.owner
+    return isinstance(op, blend.TransposeOp) and isinstance(source, blend.ThresholdOp) and holds_element(op, i1)
+
+
+def divides(op: Operation) -> bool:
+    """
+    Whether an operation averages floats with a divisor that fixed point cannot divide by exactly.
+    """
+    if not isinstance(op, blend.AvgPool2dOp) or not holds_element(op, Float64Type):
+        return False
+    return op.divisor.value.data.bit_count() != 1
 
 
 def not_integer(op: Operation) -> str | None:

@@ -14,14 +14,14 @@ from blendir.interpreter import main_function
 
 def fuse_residuals(module: ModuleOp) -> None:
     """
-    An addition whose sum is thresholded, in its order, and also used elsewhere becomes one process with two writes.
+    An addition whose sum is thresholded and also used elsewhere becomes one process with two writes.
     """
     block = main_function(module).body.block
     for op in list(block.ops):
         if not isinstance(op, stream.AddOp):
             continue
         users = [use.operation for use in op.result.uses]
-        bits = next((user for user in users if isinstance(user, stream.ThresholdOp) and user.order == op.order), None)
+        bits = next((user for user in users if isinstance(user, stream.ThresholdOp)), None)
         if len(users) < 2 or bits is None:
             continue
         parameters = [v.owner for v in bits.operands[1:] if isinstance(v.owner, ConstantOp)]

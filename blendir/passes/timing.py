@@ -8,7 +8,9 @@ the pipeline (style stp), and can be read `forward_latency` cycles after that. F
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from blendir.dialects.stream import StreamType, stream_type
 from blendir.interpreter import main_function
 from blendir.passes.resources import uses_dsp_xnor
 
-Times = NDArray[np.int64]
+Times: TypeAlias = NDArray[np.signedinteger[Any]]
 FORWARD_LATENCY = {"srl": 1, "bram": 3}
 LATENCY: dict[str, int] = {
     "stream.source": 2,
@@ -31,7 +33,11 @@ LATENCY: dict[str, int] = {
     "stream.fixed_mvu": 12,
     "stream.piecewise_linear": 10,
     "stream.residual": 6,
+    "stream.multiply": 8,
+    "stream.layer_norm": 40,
+    "stream.lookup": 5,
     "stream.add": 5,
+    "stream.multi_threshold": 5,
     "stream.pool": 5,
 }
 DEFAULT_LATENCY = 3
@@ -99,8 +105,21 @@ def firing(op: stream.ProcessOp, frames: int) -> Firing:
             return mvu_firing(op, frames)
         case stream.PoolOp():
             return pool_firing(op, frames)
+        case stream.ReorderOp():
+            kind = stream_type(op.result)
+            beats = np.arange(kind.positions * kind.beats * frames)
+            frame = kind.positions * kind.beats
+            return Firing(len(beats) + frame, [beats], [beats + frame])
         case stream.ConcatOp():
             return concat_firing(op, frames)
+        case stream.MultiplyOp():
+            return multiply_firing(op, frames)
+        case stream.LayerNormOp():
+            kind = stream_type(op.input)
+            beats = np.arange(kind.positions * kind.beats * frames)
+            return Firing(len(beats) + kind.beats, [beats], [beats + kind.beats])
+        case stream.TakeOp():
+            return take_firing(op, frames)
         case stream.SinkOp():
             kind = stream_type(op.input)
             starts = np.arange(kind.positions * frames)[:, None] * kind.length.data
@@ -165,6 +184,27 @@ def concat_firing(op: stream.ConcatOp, frames: int) -> Firing:
     reads = [(starts + np.arange(*span)).reshape(-1) for span in ((0, first), (first, result.beats))]
     count = result.positions * frames * result.beats
     return Firing(count, reads, [np.arange(count)])
+
+
+def multiply_firing(op: stream.MultiplyOp, frames: int) -> Firing:
+    """
+    A cycle per beat; a gate is read with the first position of a frame.
+    """
+    kind = stream_type(op.lhs)
+    every = np.arange(frames * kind.positions * kind.beats)
+    return Firing(len(every), [every, every.reshape(-1, op.held, kind.beats)[:, 0].reshape(-1)], [every])
+
+
+def take_firing(op: stream.TakeOp, frames: int) -> Firing:
+    """
+    A position is read beat by beat; with its last beat the first one of the result leaves.
+    """
+    source, result = stream_type(op.input), stream_type(op.result)
+    cycles = source.beats + result.beats - 1
+    starts = np.arange(source.positions * frames)[:, None] * cycles
+    reads = starts + np.arange(source.beats)
+    writes = starts + source.beats - 1 + np.arange(result.beats)
+    return Firing(len(starts) * cycles, [reads.reshape(-1)], [writes.reshape(-1)])
 
 
 def latency_of(op: stream.ProcessOp) -> int:
@@ -255,28 +295,56 @@ def run(found: list[stream.ProcessOp], frames: int, interval: int) -> Run:
     result = Run(frames, interval, {}, {})
     for op in found:
         pattern = firing(op, frames)
-        index = np.arange(pattern.count)
         inputs = [v for v in op.operands if v in result.landed]
-        if isinstance(op, stream.SourceOp):
-            times = index * interval // (pattern.count // frames)
-        else:
-            ready = np.full(pattern.count, np.iinfo(np.int64).min // 2)
-            for value, reads in zip(inputs, pattern.reads, strict=True):
-                ready[reads] = np.maximum(ready[reads], result.landed[value] + forward_latency(value))
-            times = index + np.maximum.accumulate(ready - index)
+        waits = [
+            Waits(reads, np.maximum.accumulate(result.landed[v] + forward_latency(v) - reads))
+            for v, reads in zip(inputs, pattern.reads, strict=False)
+        ]
+        share = pattern.count // frames
+
+        def when(firings: Times, waits: list[Waits] = waits, share: int = share) -> Times:
+            if not waits:
+                return firings * interval // share
+            return firings + np.max([w.until(firings) for w in waits], axis=0)
+
         for value, reads in zip(inputs, pattern.reads, strict=False):
-            result.read[value] = times[reads]
+            result.read[value] = compact(when(reads))
         for value, writes in zip(op.results, pattern.writes, strict=True):
-            result.landed[value] = landings(op, times, writes)
+            result.landed[value] = compact(landings(op, when, writes, pattern.count - 1))
     return result
 
 
-def landings(op: stream.ProcessOp, times: Times, writes: Times) -> Times:
+def compact(times: Times) -> Times:
     """
-    When the results of the firings `writes` land, given the times of all firings.
+    Rising times in 32 bits where they fit: a batch of a large network has 10**8 of them.
+    """
+    return times.astype(np.int32) if times[-1] <= np.iinfo(np.int32).max else times
+
+
+@dataclass(frozen=True)
+class Waits:
+    """
+    By how much a process waits for an input, from the first firing that reads it on: at the firings `reads`, `late`.
+    """
+
+    reads: Times
+    late: Times
+
+    def until(self, firings: Times) -> Times:
+        """
+        The wait that each firing knows of.
+        """
+        if firings is self.reads:
+            return self.late
+        before = np.searchsorted(self.reads, firings, side="right") - 1
+        return np.where(before < 0, np.iinfo(np.int64).min // 2, self.late[before])
+
+
+def landings(op: stream.ProcessOp, when: Callable[[Times], Times], writes: Times, last: int) -> Times:
+    """
+    When the results of the firings `writes` land, given the times of firings, the last of which is `last`.
     """
     latency = latency_of(op)
     if not stops_when_starved(op):
-        return times[writes] + latency
-    last = len(times) - 1
-    return times[np.minimum(writes + latency, last)] + np.maximum(writes + latency - last, 0)
+        return when(writes) + latency
+    return when(np.minimum(writes + latency, last)) + np.maximum(writes + latency - last, 0)

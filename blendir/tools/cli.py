@@ -30,6 +30,8 @@ from blendir.tools.designs import (
     stages_to_verify,
     summary,
 )
+from blendir.tools.explore import Explorer, explore_options
+from blendir.tools.frontier import POINT_COLUMNS, as_json_points, point_rows
 from blendir.tools.inputs import given_example, load_model, read_array, read_frames, read_module, require_frames
 from blendir.tools.terminal import FoundWrong, Tool, ToolGroup, progress, say
 from blendir.verification import Verification, verify
@@ -113,6 +115,19 @@ def imported(
     return module, loaded.weights
 
 
+def given_module(
+    source: str, weights: Path | None, example: Path | None, shape: str | None, quiet: bool, otherwise: Any
+) -> ModuleOp:
+    """
+    The module of `MODEL|NET.MLIR`.
+    """
+    if not source.endswith(".mlir"):
+        return imported(source, weights, given_example(example, shape), quiet, otherwise)[0]
+    if weights is not None or example is not None or shape is not None:
+        raise ValueError("--weights, --example and --input belong to a MODEL, and this is a module")
+    return read_module(Path(source))
+
+
 @cli.command("import")
 @click.argument("model")
 @model_options
@@ -162,17 +177,40 @@ def compile_command(
     Without --example and --input, the frames of --calibrate also say what the model's input is.
     """
     writer = DesignWriter(**design)
-    if source.endswith(".mlir"):
-        if weights is not None or example is not None or shape is not None:
-            raise ValueError("--weights, --example and --input belong to a MODEL, and this is a module")
-        module = read_module(Path(source))
-    else:
-        module, _ = imported(source, weights, given_example(example, shape), quiet, writer.calibration)
-    build = writer.write(module, quiet)
+    build = writer.write(given_module(source, weights, example, shape, quiet, writer.calibration), quiet)
     if as_json:
         print_json(build.report)
     elif not quiet:
         print(summary(build))
+
+
+@cli.command("explore")
+@click.argument("source", metavar="MODEL|NET.MLIR")
+@model_options
+@explore_options
+@output_options
+def explore_command(
+    source: str,
+    weights: Path | None,
+    example: Path | None,
+    shape: str | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """
+    Makes the cheapest designs of many rates and draws the frontier: frames/s against DSPs, LUTs and block RAMs.
+
+    DIR gets a file per point as soon as it is finished; the same command goes on where it was stopped, and one with
+    other rates or kinds of XNOR adds to what is there.
+    """
+    explorer = Explorer(**options)
+    module = given_module(source, weights, example, shape, quiet, explorer.calibration)
+    found = explorer.explore(module, quiet)
+    if as_json:
+        print_json(as_json_points(found))
+    elif not quiet:
+        print_table(f"{explorer.out}", list(POINT_COLUMNS), point_rows(found))
 
 
 @cli.command("run")
@@ -233,14 +271,15 @@ def verify_command(folder: Path, data: Path, quiet: bool, as_json: bool) -> None
 
 
 @cli.command("models")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @output_options
-def models_command(quiet: bool, as_json: bool) -> None:
+def models_command(names: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """
-    Lists the networks of the zoo and what they cost, counted from their IR.
+    Lists networks of the zoo, without names all of them, and what they cost, counted from their IR.
     """
     from blendir.tools.zoo import model_rows
 
-    rows = model_rows(quiet)
+    rows = model_rows(names, quiet)
     if as_json:
         print_json(rows)
     else:

@@ -142,12 +142,14 @@ def given_example(example: Path | None, shape: str | None) -> Array | None:
 
 def load_model(name: str, weights: Path | None, example: Array | None, otherwise: Array | None = None) -> Model:
     """
-    The model of a zoo name or of `package.module:factory`.
+    The model of a zoo name, of `package.module:factory`, or of a file net.onnx.
 
     `example` overrides the frames that come with the model, `otherwise` takes their place where there are none.
     """
     try:
         with redirect_stdout(sys.stderr):
+            if name.endswith(".onnx"):
+                return onnx_model(name, weights, example if example is not None else otherwise)
             made = call_factory(name) if ":" in name else zoo_model(name, weights is not None)
     except ModuleNotFoundError as error:
         if error.name == "torch":
@@ -170,11 +172,23 @@ def zoo_model(name: str, other_weights: bool) -> Model:
 
     if name not in zoo.ZOO:
         known = ", ".join(sorted(zoo.ZOO))
-        raise ValueError(f"no model {name}: give a zoo name ({known}), package.module:factory, or a file net.mlir")
+        raise ValueError(f"no model {name}: give a zoo name ({known}), package.module:factory, net.onnx, or net.mlir")
     entry = zoo.entry(name)
     network = entry.random() if other_weights else entry.load()
     weights = "the checkpoint that ships with blendir" if entry.pretrained else "random, seed 0 (no checkpoint ships)"
     return Model(network, weights, entry.example().numpy())
+
+
+def onnx_model(name: str, weights: Path | None, example: Array | None) -> Model:
+    """
+    The network of an ONNX or QONNX file.
+    """
+    from blendir.frontend.onnx_files import load_onnx
+
+    if weights is not None:
+        raise ValueError(f"--weights: {name} holds its weights itself")
+    network = load_onnx(name, example)
+    return Model(network, f"those in {name}", network.example)
 
 
 def call_factory(spec: str) -> Model:

@@ -20,12 +20,13 @@ from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import save
 from torch import nn
 
+from blendir.files import whole_file
 from blendir.models.binary import BinaryConv2d, BinaryLinear, set_binary
 from blendir.models.checkpoint import load_weights
 from blendir.models.initialize import measure_norms
 from blendir.training.curve import plot
 from blendir.training.data import Images
-from blendir.training.files import WholeFiles, whole_file
+from blendir.training.files import WholeFiles
 from blendir.training.recipe import Phase, Recipe
 from blendir.training.task import Task
 

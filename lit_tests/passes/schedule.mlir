@@ -2,9 +2,9 @@
 // RUN: blendir-opt %s -p 'lower-to-stream,schedule,schedule' --split-input-file | filecheck %s
 
 // CHECK-LABEL: builtin.module @conv {
-// CHECK: stream.source {{.*}}latency = 2 : i64, fifo_storage = ["srl"], fifo_depths = array<i64: 2>
-// CHECK: stream.window {{.*}}fifo_depths
-// CHECK: stream.fixed_mvu {{.*}}fifo_depths
+// CHECK: stream.source {{.*}}fifo_storage = ["srl"], fifo_depths = array<i64: 2>, start = 0 : i64, interval = 16 : i64, latency = 2 : i64}
+// CHECK: stream.window {{.*}}start = {{[0-9]+}} : i64, interval = {{[0-9]+}} : i64, latency = 4 : i64
+// CHECK: stream.fixed_mvu {{.*}}start = {{[0-9]+}} : i64, interval = {{[0-9]+}} : i64, latency = 12 : i64
 builtin.module @conv {
   func.func @main(%x : tensor<1x2x4x4xui8>) -> tensor<1x2x4x4x!blend.fixed<16, 12>> {
     %w = blend.constant dense<1> : tensor<2x2x3x3xi8> as tensor<2x2x3x3x!blend.fixed<8, 2>>

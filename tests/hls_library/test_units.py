@@ -373,16 +373,18 @@ def elements_of(rng: random.Random, cfg: dict[str, int], frames: int, width: str
 
 
 def piecewise_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
-    g, c = cfg["G"], cfg["C"]
+    g, hold = cfg["G"], cfg.setdefault("HOLD", 1)
+    entries = cfg.setdefault("ENTRIES", cfg["C"] // g)
     x = elements_of(rng, cfg, frames)
-    k = values(rng, (c,), cfg["KB"])
-    x[rng.randrange(len(x))] = np.clip(k, x.min(), x.max())  # the breakpoint itself
-    a0, a1 = values(rng, (c,), cfg["AB"]), values(rng, (c,), cfg["AB"])
-    b0, b1 = values(rng, (c,), cfg["BB"]), values(rng, (c,), cfg["BB"])
+    parameters = [values(rng, (entries * (g if hold == 1 else 1),), cfg[w]) for w in ("KB", "AB", "AB", "BB", "BB")]
+    if hold > 1:  # one entry for all elements of a beat
+        parameters = [p.repeat(g) for p in parameters]
+    k, a0, a1, b0, b1 = parameters
+    c, places = len(k), np.arange(x.size) // (hold * g) % entries * g + np.arange(x.size) % g
+    x[rng.randrange(len(x))] = np.clip(k[places[: x.shape[1]]], x.min(), x.max())  # the breakpoint itself
     y = [
         narrowed(int(a1[j] * v + b1[j]) if v >= k[j] else int(a0[j] * v + b0[j]), cfg)
-        for row in x
-        for j, v in enumerate(row)
+        for v, j in zip(x.ravel(), places, strict=True)
     ]
     b = Builder(index, "piecewise_linear", cfg, frames)
     b.input(x, cfg["E"], g)
@@ -410,6 +412,32 @@ def threshold_case(index: int, rng: random.Random, cfg: dict[str, int], frames: 
     b.output((x >= t).astype(np.int64) ^ inv, 1, cfg["G"])
     threshold_tables(b, t, inv)
     return b.case("threshold")
+
+
+def levels_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    g, c, levels = cfg["G"], cfg["C"], cfg["L"]
+    x = elements_of(rng, cfg, frames)
+    t, inv = values(rng, (c, levels), cfg["TB"]), values(rng, (c,), 1, False)
+    x[rng.randrange(len(x))] = np.clip(t[:, -1], x.min(), x.max())
+    count = [[int(sum((v >= t[j]) != inv[j])) for j, v in enumerate(row)] for row in x]
+    b = Builder(index, "multi_threshold", cfg, frames)
+    b.input(x, cfg["E"], g)
+    b.output(cfg["LOWEST"] + cfg["STEP"] * np.array(count), cfg["EO"], g)
+    rows = [[int(v) for v in t[part::g, level]] for part in range(g) for level in range(levels)]
+    b.table(f"sint<{cfg['TB']}>", f"[{g * levels}][{c // g}]", rows)
+    b.table("bits<1>", f"[{g}][{c // g}]", by_group(inv, g))
+    return b.case("multi_threshold")
+
+
+def take_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    length, picked, group = cfg["CI"], cfg["CO"], cfg["GO"]
+    x = values(rng, (frames * cfg["P"], length), cfg["E"])
+    picks = np.array([rng.randrange(length + 1) for _ in range(picked)])
+    b = Builder(index, "take", cfg, frames)
+    b.input(x, cfg["E"], cfg["GI"])
+    b.output(np.concatenate([x, 0 * x[:, :1]], axis=1)[:, picks], cfg["E"], group)
+    b.table(f"bits<{length.bit_length()}>", f"[{group}][{picked // group}]", by_group(picks, group))
+    return b.case("blendir::take")
 
 
 def add_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int, both: bool) -> Case:
@@ -484,6 +512,19 @@ def concat_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int
     return b.case("concat")
 
 
+def reorder_case(index: int, rng: random.Random, loops: list[tuple[int, int]], width: int, frames: int) -> Case:
+    loops = [(1, 0)] * (4 - len(loops)) + loops
+    cfg = {"N": width} | {f"{name}{k}": v for k, loop in enumerate(loops, 1) for name, v in zip("ES", loop, strict=True)}
+    order = [0]
+    for extent, step in loops:
+        order = [at + i * step for at in order for i in range(extent)]
+    x = values(rng, (frames, len(order)), width, signed=False)
+    b = Builder(index, "reorder", cfg, frames)
+    b.input(x, width, 1)
+    b.output(x[:, order], width, 1)
+    return b.case("reorder")
+
+
 def axi_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
     """axi_sink into words, checked as data and last; axi_source back from the same words."""
     p, v, e, no = cfg["P"], cfg["V"], cfg["E"], cfg["NO"]
@@ -513,6 +554,64 @@ def axi_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -
     case = b.case("axi_source")
     case.text = case.text.replace(f"axi_source<{tag}>", f"axi_source<{tag}s>")
     return case
+
+
+def product_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    positions = frames * cfg["P"]
+    a = values(rng, (positions, cfg["C"]), cfg["EA"], bool(cfg["SIGNED_A"]))
+    b = values(rng, (positions // cfg["HELD"], cfg["C"]), cfg["EB"], bool(cfg["SIGNED_B"]))
+    y = [narrowed(int(p) * int(q), cfg) for p, q in zip(a.ravel(), b.repeat(cfg["HELD"], axis=0).ravel(), strict=True)]
+    builder = Builder(index, "product", cfg, frames)
+    builder.input(a, cfg["EA"], cfg["G"])
+    builder.input(b, cfg["EB"], cfg["G"])
+    builder.output(y, cfg["EO"], cfg["G"])
+    return builder.case("product")
+
+
+def lookup_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    x = elements_of(rng, cfg, frames)
+    table = values(rng, (1 << cfg["E"],), cfg["EO"])
+    low = -(1 << (cfg["E"] - 1)) if cfg["IS_SIGNED"] else 0
+    b = Builder(index, "lookup", cfg, frames)
+    b.input(x, cfg["E"], cfg["G"])
+    b.output(table[x - low], cfg["EO"], cfg["G"])
+    copies = -(-cfg["G"] // 2)
+    b.table(f"sint<{cfg['EO']}>", f"[{copies}][{1 << cfg['E']}]", [table.tolist()] * copies)
+    return b.case("lookup")
+
+
+SEEDS = [round(2048 / math.sqrt((t + 0.5) / 512)) for t in range(128, 512)]
+
+
+def standardized(row: Sequence[int], epsilon: int) -> list[int]:
+    """(n x - sum) / sqrt(n sum of squares - sum^2 + epsilon) in units of 2^-16, one number at a time."""
+    n, total = len(row), sum(row)
+    spread = max(1, n * sum(v * v for v in row) - total * total + epsilon)
+    pairs = (spread.bit_length() + 1) // 2
+    radicand = (spread << 24) >> 2 * pairs
+    seed = SEEDS[(radicand >> 15) - 128]
+    rest = ((3 << 46) - radicand * seed**2) >> 24
+    root = rounded(seed * rest, 18, 0)
+    return [rounded((n * v - total) * root, pairs, 0) for v in row]
+
+
+def layer_norm_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int, epsilon: int) -> Case:
+    c, g = cfg["C"], cfg["G"]
+    x = elements_of(rng, cfg, frames)
+    x[0] = x[0, 0]  # no spread at all
+    gamma, beta = values(rng, (c,), cfg["AB"]), values(rng, (c,), cfg["BB"])
+    most = (c << cfg["E"] - cfg["IS_SIGNED"]) ** 2 + epsilon
+    cfg |= {"SB": most.bit_length() + 1, "UB": math.isqrt(c).bit_length() + 18, "NB": epsilon.bit_length() + 1}
+    rows = [standardized(row, epsilon) for row in x.tolist()]
+    y = [narrowed(int(p) * u + int(q), cfg) for row in rows for u, p, q in zip(row, gamma, beta, strict=True)]
+    b = Builder(index, "layer_norm", cfg, frames)
+    b.input(x, cfg["E"], g)
+    b.output(y, cfg["EO"], g)
+    b.table(f"sint<{cfg['AB']}>", f"[{g}][{c // g}]", by_group(gamma, g))
+    b.table(f"sint<{cfg['BB']}>", f"[{g}][{c // g}]", by_group(beta, g))
+    b.table(f"sint<{cfg['NB']}>", "[1]", [epsilon])
+    b.table("bits<12>", "[384]", SEEDS)
+    return b.case("layer_norm")
 
 
 # -------------------------------------------------------------------------------- cases
@@ -602,10 +701,24 @@ def all_cases() -> list[Case]:
         (12, 1, 1, 3, 0, 2, 3, 2, 1, 1, 12),
     ]:
         cases.append(piecewise_case(len(cases), rng, config(fields, *numbers), 2))
+    held = config(fields + " ENTRIES HOLD", 12, 6, 3, 9, 1, 9, 10, 16, 7, 0, 10, 4, 2)
+    cases.append(piecewise_case(len(cases), rng, held, 2))
+    rows = config(fields + " ENTRIES HOLD", 12, 4, 2, 9, 1, 9, 10, 16, 7, 0, 10, 3, 8)
+    cases.append(piecewise_case(len(cases), rng, rows, 2))
 
     for numbers in [(9, 6, 2, 9, 1, 9), (5, 3, 1, 5, 0, 7), (4, 70, 70, 3, 1, 4)]:
         cfg = config("P C G E IS_SIGNED TB", *numbers)
         cases.append(threshold_case(len(cases), rng, cfg, 2))
+
+    fields = "P C G E IS_SIGNED L TB LOWEST STEP EO"
+    for numbers in [
+        (9, 6, 2, 9, 1, 3, 9, -3, 2, 3),
+        (5, 3, 1, 5, 0, 15, 7, 0, 1, 5),
+        (4, 7, 7, 12, 1, 2, 13, -1, 1, 2),
+    ]:
+        cases.append(levels_case(len(cases), rng, config(fields, *numbers), 2))
+    for numbers in [(5, 8, 3, 12, 3, 4), (4, 5, 4, 6, 1, 6), (3, 16, 6, 3, 2, 1), (2, 64, 2, 2, 2, 2)]:
+        cases.append(take_case(len(cases), rng, config("P E CI CO GI GO", *numbers), 2))
 
     fields = "P C G EA EB SA SB SHIFT ROUND EO TB"
     for numbers in [
@@ -640,6 +753,9 @@ def all_cases() -> list[Case]:
     for numbers in [(4, 6, 3, 3, 5), (3, 2, 4, 2, 16)]:
         cases.append(concat_case(len(cases), rng, config("P CA CB G E", *numbers), 2))
 
+    for loops in ([(4, 1), (3, 4)], [(2, 3), (3, 1), (4, 6)], [(2, 12), (3, 1), (2, 6), (2, 3)], [(5, 1)], []):
+        cases.append(reorder_case(len(cases), rng, loops, rng.choice([1, 7, 16, 40]), rng.choice([1, 3])))
+
     fields = "P C G E IS_SIGNED SHIFT ROUND EO"
     for numbers in [
         (40, 4, 2, 9, 1, 3, 0, 5),
@@ -661,6 +777,27 @@ def all_cases() -> list[Case]:
         cases.append(map_case(len(cases), rng, cfg, 2, "clamp", function, (5, 5)))
     cfg = config("P C G IS_SIGNED", 5, 6, 3, 0)
     cases.append(map_case(len(cases), rng, cfg, 2, "bits_to_value", lambda v: 2 * v - 1, (1, 2)))
+
+    fields = "P C G EA SIGNED_A EB SIGNED_B HELD SHIFT ROUND EO"
+    for numbers in [
+        (6, 4, 2, 9, 1, 12, 1, 1, 8, 0, 10),
+        (6, 4, 1, 16, 1, 8, 0, 6, 12, 1, 9),
+        (4, 3, 3, 8, 0, 2, 1, 4, 0, 0, 10),
+        (4, 6, 3, 30, 1, 32, 1, 2, 40, 0, 24),
+        (2, 2, 2, 3, 1, 5, 0, 2, -4, 1, 12),
+    ]:
+        cases.append(product_case(len(cases), rng, config(fields, *numbers), 3))
+    for numbers in [(7, 4, 1, 6, 1, 16), (4, 6, 3, 5, 1, 9), (4, 4, 4, 8, 0, 3)]:
+        cases.append(lookup_case(len(cases), rng, config("P C G E IS_SIGNED EO", *numbers), 2))
+    fields = "P C G E IS_SIGNED AB BB SHIFT ROUND EO"
+    for numbers, epsilon in [
+        ((6, 8, 2, 12, 1, 16, 33, 18, 0, 16), 700),
+        ((5, 5, 1, 16, 1, 12, 20, 14, 1, 14), 1),
+        ((4, 3, 3, 8, 0, 9, 24, 10, 0, 16), 0),
+        ((4, 4, 4, 2, 1, 3, 4, 16, 0, 8), (1 << 61) - 1),
+        ((3, 30, 6, 24, 1, 16, 40, 12, 0, 24), 1 << 40),
+    ]:
+        cases.append(layer_norm_case(len(cases), rng, config(fields, *numbers), 2, epsilon))
 
     for numbers in [(1, 10, 4, 18, 1, 32), (3, 2, 1, 7, 0, 16), (2, 3, 3, 8, 1, 8)]:
         cases.append(axi_case(len(cases), rng, config("P V G E IS_SIGNED NO", *numbers), 2))

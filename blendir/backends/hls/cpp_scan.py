@@ -13,12 +13,13 @@ _COMMENT_OR_LITERAL = re.compile(
     r"""//[^\n]*|/\*.*?\*/|(?P<text>"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])*')""", re.DOTALL
 )
 _SYNTHESIS_MACROS = ("__SYNTHESIS__", "BLENDIR_TOOL_TYPES", "BLENDIR_AP_TYPES")
-_CONTINUED = re.compile(r"(?:[^\n]*\\\n)+[^\n]*")
+_CONTINUED = re.compile(r"^(?:[^\n]*\\\n)+[^\n]*", re.MULTILINE)
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)(.*)")
 _HLS_PRAGMA = re.compile(r"[ \t]*#[ \t]*pragma[ \t]+HLS\b", re.IGNORECASE)
 _LABEL = re.compile(r"^\w+\s*:(?!:)\s*")
 _TEMPLATE = re.compile(r"^template\s*<")
 _FUNCTION_NAME = re.compile(r"([\w:~]+)\s*$")
+_STRUCTURE = re.compile(r"[(){};]")
 _NOT_A_FUNCTION = frozenset("else if switch struct class union enum namespace try".split())
 
 
@@ -188,7 +189,8 @@ def _blocks(text: str) -> list[Block]:
     blocks: list[Block] = []
     open_blocks: list[Block] = []
     depth = start = 0
-    for position, char in enumerate(text):
+    for match in _STRUCTURE.finditer(text):
+        position, char = match.start(), match[0]
         depth += (char == "(") - (char == ")")
         if char == "{":
             header = text[start:position].strip()

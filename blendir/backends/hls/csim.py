@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from blendir.backends.hls.print_cpp import Design
 from blendir.backends.hls.project import input_bytes
 from blendir.backends.hls.units import output_bits
-from blendir.dialects.stream import ProcessOp, stream_type
+from blendir.dialects.stream import ProcessOp, ResidualOp, stream_type
 from blendir.interpreter import output_type
 from blendir.packing import unpack_beats
 
@@ -117,8 +117,9 @@ def frame_order(op: ProcessOp, index: int) -> Array:
     """
     Where element i of a process's tensor lies in a frame of its stream.
     """
-    if op.order is not None:
-        return np.array(op.order.get_values(), np.int64)
+    order = op.bit_order if isinstance(op, ResidualOp) and index == 1 else op.order
+    if order is not None:
+        return np.array(order.get_values(), np.int64)
     value = op.results[index] if op.results and index < len(op.results) else op.operands[0]
     kind = stream_type(value if hasattr(value.type, "length") else op.operands[0])
     channels, pixels = kind.length.data, kind.positions

@@ -208,13 +208,16 @@ def call_text(design: Design, op: ProcessOp) -> str:
 
 def storage_lines(design: Design) -> list[str]:
     """
-    What the weights that change from cycle to cycle are kept in.
+    What the weights that change from cycle to cycle, and tables of functions, are kept in.
     """
     lines: list[str] = []
     for op in design.processes:
         if isinstance(op, stream.MvuOp) and op.weight_storage is not None and op.fold != (1, 1):
             name, storage = design.names.processes[op], op.weight_storage.data
             lines.append(f"#pragma HLS bind_storage variable={name}_weights type=rom_1p impl={storage}")
+        if isinstance(op, stream.LookupOp) and op.storage is not None:
+            name, storage = design.names.processes[op], op.storage.data
+            lines.append(f"#pragma HLS bind_storage variable={name}_table type=rom_2p impl={storage}")
     return lines
 
 

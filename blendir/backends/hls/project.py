@@ -139,12 +139,9 @@ def project_files(
     Every file of a design by its path.
     """
     chosen = device(target)
-    dsp = any(map(uses_dsp_xnor, design.processes))
-    if dsp and not chosen.dsp48e2:
-        raise ValueError(f"{target} has no DSP48E2, which --xnor dsp needs; use --xnor lut or another target")
     sources = source_files(design)
     rtl: dict[str, str] = {}
-    if dsp:
+    if any(map(uses_dsp_xnor, design.processes)):
         more, rtl = xnor_files(design)
         sources |= more
     sources["top_memory.cpp"] = boundary_template(design, "top_memory.cpp")

@@ -15,8 +15,9 @@ from xdsl.ir import SSAValue
 from blendir.dialects import stream
 from blendir.dialects.blend import FixedType, constant_value, tensor_type
 from blendir.dialects.stream import StreamType, stream_type
-from blendir.numerics import Rounding, signed_bits
+from blendir.numerics import ROOT_SEED, ROOT_SEEDS, Rounding, signed_bits
 from blendir.packing import in_beats, unpack_words
+from blendir.passes.resources import standard_widths
 
 OUTPUT_BITS = 32
 ROUND = {Rounding.HALF_UP: 0, Rounding.HALF_EVEN: 1}
@@ -222,11 +223,15 @@ def _(op: stream.FixedMvuOp) -> Unit:
 def _(op: stream.PiecewiseLinearOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result)
     arrays = [constant_value(v).astype(np.int64) for v in op.operands[1:]]
-    frame = parameter_frame(op, len(arrays[0]))
+    frame, hold = plain_frame(source), op.hold.value.data
+    group = frame["G"]
+    if hold > 1:  # one entry for all elements of a beat
+        arrays = [np.repeat(array, group) for array in arrays]
     breakpoints, a0, b0, a1, b1 = arrays
-    k = signed_table("k", by_group(breakpoints, frame["G"]))
-    a, b = (signed_table(name, by_piece(*pair, frame["G"])) for name, pair in (("a", (a0, a1)), ("b", (b0, b1))))
+    k = signed_table("k", by_group(breakpoints, group))
+    a, b = (signed_table(name, by_piece(*pair, group)) for name, pair in (("a", (a0, a1)), ("b", (b0, b1))))
     config = frame | element_config(source) | {
+        "ENTRIES": k.values.shape[1], "HOLD": max(1, hold // group),
         "KB": k.width, "AB": a.width, "BB": b.width, "SHIFT": fixed_frac(op.offset0) - result.format.frac,
         "ROUND": ROUND[op.rounding.data], "EO": result.format.width,
     }  # fmt: skip
@@ -257,6 +262,20 @@ def _(op: stream.ThresholdOp) -> Unit:
     return Unit("threshold", frame | element_config(stream_type(op.input)) | {"TB": tables[0].width}, tables)
 
 
+@unit_of.register
+def _(op: stream.MultiThresholdOp) -> Unit:
+    limits, invert = constant_value(op.thresholds), constant_value(op.invert)
+    frame = parameter_frame(op, len(limits))
+    group, levels = frame["G"], limits.shape[1]
+    rows = limits.reshape(-1, group, levels).transpose(1, 2, 0).reshape(group * levels, -1)
+    t, flip = signed_table("t", rows), Table("invert", False, 1, by_group(invert.astype(np.int64), group))
+    config = frame | element_config(stream_type(op.input)) | {
+        "L": levels, "TB": t.width, "LOWEST": op.lowest.value.data, "STEP": op.step.value.data,
+        "EO": stream_type(op.result).format.width,
+    }  # fmt: skip
+    return Unit("multi_threshold", config, (t, flip))
+
+
 def sum_config(op: stream.AddOp | stream.ResidualOp) -> dict[str, int]:
     """
     How two formats are aligned, rounded and saturated.
@@ -280,6 +299,40 @@ def _(op: stream.ResidualOp) -> Unit:
     frame = parameter_frame(op, len(constant_value(op.threshold)))
     tables = threshold_tables(op.threshold, op.invert, frame["G"])
     return Unit("residual", frame | sum_config(op) | {"TB": tables[0].width}, tables)
+
+
+@unit_of.register
+def _(op: stream.MultiplyOp) -> Unit:
+    a, b = stream_type(op.lhs), stream_type(op.rhs)
+    result = stream_type(op.result).format
+    factors = element_config(a, "EA", "SIGNED_A") | element_config(b, "EB", "SIGNED_B")
+    rounding = {
+        "HELD": op.held, "SHIFT": a.format.frac + b.format.frac - result.frac, "ROUND": ROUND[op.rounding.data],
+        "EO": result.width,
+    }  # fmt: skip
+    return Unit("product", plain_frame(a) | factors | rounding)
+
+
+@unit_of.register
+def _(op: stream.LayerNormOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result).format
+    gamma, beta = (constant_value(v).astype(np.int64) for v in (op.gamma, op.beta))
+    frame = plain_frame(source)
+    tables = [signed_table(name, by_group(v, frame["G"])) for name, v in (("gamma", gamma), ("beta", beta))]
+    epsilon = signed_table("epsilon", np.array([op.epsilon.value.data]))
+    config = frame | element_config(source) | standard_widths(op) | {
+        "AB": tables[0].width, "BB": tables[1].width, "NB": epsilon.width,
+        "SHIFT": fixed_frac(op.beta) - result.frac, "ROUND": ROUND[op.rounding.data], "EO": result.width,
+    }  # fmt: skip
+    return Unit("layer_norm", config, (*tables, epsilon, Table("seeds", False, ROOT_SEED + 1, ROOT_SEEDS)))
+
+
+@unit_of.register
+def _(op: stream.LookupOp) -> Unit:
+    source, width = stream_type(op.input), stream_type(op.result).format.width
+    copies = -(-source.group.data // 2)
+    table = Table("table", True, width, np.tile(constant_value(op.table).astype(np.int64), (copies, 1)))
+    return Unit("lookup", plain_frame(source) | element_config(source) | {"EO": width}, (table,))
 
 
 @unit_of.register
@@ -317,6 +370,19 @@ def _(op: stream.PoolOp) -> Unit:
 
 
 @unit_of.register
+def _(op: stream.ReorderOp) -> Unit:
+    kind = stream_type(op.result)
+    group = kind.group.data
+    *outer, (extent, step) = op.nest or [(1, 1)]
+    loops = [(e, s // group) for e, s in outer] + [(extent // group, 1) if step == 1 else (extent, step // group)]
+    loops = [(1, 0)] * (stream.MAX_LOOPS - len(loops)) + loops
+    config = {"N": kind.payload}
+    for k, (extent, step) in enumerate(loops, 1):
+        config |= {f"E{k}": extent, f"S{k}": step}
+    return Unit("reorder", config)
+
+
+@unit_of.register
 def _(op: stream.ForkOp) -> Unit:
     kind = stream_type(op.input)
     return Unit(f"fork{len(op.copies)}", {"P": kind.positions, "B": kind.beats, "N": kind.payload})
@@ -327,3 +393,15 @@ def _(op: stream.ConcatOp) -> Unit:
     a, b = stream_type(op.lhs), stream_type(op.rhs)
     lengths = {"CA": a.length.data, "CB": b.length.data}
     return Unit("concat", {"P": a.positions, **lengths, "G": a.group.data, "E": a.format.width})
+
+
+@unit_of.register
+def _(op: stream.TakeOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result)
+    length, picks = source.length.data, np.array(op.indices.get_values())
+    table = by_group(np.where(picks < 0, length, picks), result.group.data)
+    config = {
+        "P": source.positions, "E": source.format.width, "CI": length, "CO": len(picks), "GI": source.group.data,
+        "GO": result.group.data,
+    }  # fmt: skip
+    return Unit("take", config, (Table("pick", False, length.bit_length(), table),))

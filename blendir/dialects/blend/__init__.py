@@ -7,6 +7,7 @@ Floats are f64, pixels ui8, accumulators i32, bits i1 (1 = +1, 0 = -1), fixed po
 
 from xdsl.ir import Dialect
 
+from blendir.dialects.blend.activation import ActivationOp, FunctionAttr, LookupOp
 from blendir.dialects.blend.base import BlendOp
 from blendir.dialects.blend.conv import (
     BinaryConv2dOp,
@@ -26,6 +27,8 @@ from blendir.dialects.blend.elementwise import (
     ThresholdOp,
 )
 from blendir.dialects.blend.floats import BatchNormOp, PReluOp, ReluOp, SignOp
+from blendir.dialects.blend.layer_norm import FixedLayerNormOp, LayerNormOp
+from blendir.dialects.blend.levels import MultiThresholdOp, RoundOp
 from blendir.dialects.blend.linear import (
     BinaryLinearOp,
     FixedLinearOp,
@@ -33,11 +36,13 @@ from blendir.dialects.blend.linear import (
     MatrixOp,
     PackedBinaryLinearOp,
 )
+from blendir.dialects.blend.multiply import MultiplyOp
 from blendir.dialects.blend.pool import AvgPool2dOp, MaxPool2dOp, PoolOp
 from blendir.dialects.blend.shape import (
     ConcatOp,
     ConstantOp,
     ReshapeOp,
+    TakeOp,
     TransposeOp,
     UnsupportedOp,
     constant_value,
@@ -58,6 +63,7 @@ from blendir.dialects.blend.types import (
 Blend = Dialect(
     "blend",
     [
+        ActivationOp,
         AddOp,
         AffineOp,
         AvgPool2dOp,
@@ -70,9 +76,14 @@ Blend = Dialect(
         ConstantOp,
         Conv2dOp,
         FixedConv2dOp,
+        FixedLayerNormOp,
         FixedLinearOp,
+        LayerNormOp,
         LinearOp,
+        LookupOp,
         MaxPool2dOp,
+        MultiThresholdOp,
+        MultiplyOp,
         PReluOp,
         PackedBinaryConv2dOp,
         PackedBinaryLinearOp,
@@ -80,15 +91,18 @@ Blend = Dialect(
         ReluOp,
         RequantizeOp,
         ReshapeOp,
+        RoundOp,
         SignOp,
+        TakeOp,
         ThresholdOp,
         TransposeOp,
         UnsupportedOp,
     ],
-    [FixedType, PadModeAttr, RoundingAttr, WordType],
+    [FixedType, FunctionAttr, PadModeAttr, RoundingAttr, WordType],
 )
 
 __all__ = [
+    "ActivationOp",
     "AddOp",
     "AffineOp",
     "AvgPool2dOp",
@@ -104,11 +118,16 @@ __all__ = [
     "Conv2dOp",
     "ConvOp",
     "FixedConv2dOp",
+    "FixedLayerNormOp",
     "FixedLinearOp",
     "FixedType",
+    "LayerNormOp",
     "LinearOp",
+    "LookupOp",
     "MatrixOp",
     "MaxPool2dOp",
+    "MultiThresholdOp",
+    "MultiplyOp",
     "PReluOp",
     "PackedBinaryConv2dOp",
     "PackedBinaryLinearOp",
@@ -118,8 +137,10 @@ __all__ = [
     "ReluOp",
     "RequantizeOp",
     "ReshapeOp",
+    "RoundOp",
     "RoundingAttr",
     "SignOp",
+    "TakeOp",
     "Tensor",
     "ThresholdOp",
     "TransposeOp",

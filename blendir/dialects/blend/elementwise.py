@@ -102,7 +102,7 @@ class ThresholdOp(BlendOp):
     `y = (x >= threshold[c]) xor invert[c]` (BlendNet, section IV-A).
 
     The threshold of a float input is a float, of any other input an integer of the input's grid. The result is bits,
-    or words of 48 consecutive indices of the channel axis.
+    or words of 48 consecutive indices of axis 1, whatever the axis of the thresholds.
     """
 
     name = "blend.threshold"
@@ -140,7 +140,7 @@ class ThresholdOp(BlendOp):
         require(actual == expected, f"thresholds of {element} should be {expected}, got {actual}")
         shape = list(tensor_type(self.input).get_shape())
         if isinstance(tensor_type(self.result).element_type, WordType):
-            shape[self.axis.value.data] = word_count(shape[self.axis.value.data])
+            shape[1] = word_count(shape[1])
         require_shape("result", self.result, shape)
 
 

@@ -38,7 +38,7 @@ from xdsl.traits import ConstantLike, Pure
 
 from blendir.dense import dense_from_numpy, dense_to_numpy
 from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, layer_attr, require, require_shape
-from blendir.dialects.blend.types import ANY_ELEMENT, FixedType, Tensor, WordType, tensor_type
+from blendir.dialects.blend.types import ANY_ELEMENT, AXIS, NUMBER, FixedType, Tensor, WordType, tensor_type
 
 
 @irdl_op_definition
@@ -183,11 +183,12 @@ class ReshapeOp(MoveOp, HasCanonicalizationPatternsInterface):
 
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from blendir.dialects.blend.canonicalization import DropSameReshape, MergeReshapes
+        from blendir.dialects.blend.canonicalization import DropSameReshape, MergeReshapes, MovesAreTake
 
         return (
             DropSameReshape(),
             MergeReshapes(),
+            MovesAreTake(),
         )
 
 
@@ -275,6 +276,66 @@ def concat_type(kinds: Sequence[Tensor], axis: int) -> Tensor:
     shape = list(kinds[0].get_shape())
     shape[axis] = sum(k.get_shape()[axis] for k in kinds)
     return TensorType(kinds[0].element_type, shape)
+
+
+@irdl_op_definition
+class TakeOp(MoveOp, HasCanonicalizationPatternsInterface):
+    """
+    `y[.., i, ..] = x[.., indices[i], ..]` along `axis`, and 0 where `indices[i]` is -1.
+
+    Channels that are sliced, repeated, permuted or padded with zeros.
+    """
+
+    name = "blend.take"
+
+    input = operand_def(TensorType.constr(NUMBER))
+    indices = prop_def(DenseArrayBase.constr(i64))
+    axis = prop_def(AXIS, default_value=i64_attr(1))
+    result = result_def(TensorType.constr(NUMBER))
+
+    def __init__(
+        self, source: SSAValue, indices: Sequence[int], axis: int = 1, layer: str | StringAttr | None = None
+    ):
+        kind = tensor_type(source)
+        shape = list(kind.get_shape())
+        shape[axis] = len(indices)
+        super().__init__(
+            operands=[source],
+            result_types=[TensorType(kind.element_type, shape)],
+            properties={"indices": i64_array(indices), "axis": i64_attr(axis)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    @property
+    def picks(self) -> list[int]:
+        """
+        The indices.
+        """
+        return list(self.indices.get_values())
+
+    def verify_(self) -> None:
+        source, result = tensor_type(self.input), tensor_type(self.result)
+        require(
+            source.element_type == result.element_type,
+            f"input has type {source.element_type} but result {result.element_type}",
+        )
+        shape, axis, picks = list(source.get_shape()), self.axis.value.data, self.picks
+        require(axis < len(shape), f"axis {axis} is not a dimension of {shape}")
+        require(len(picks) > 0, "take needs an index")
+        require(
+            min(picks) >= -1 and max(picks) < shape[axis],
+            f"indices {min(picks)} .. {max(picks)} are outside -1 .. {shape[axis] - 1}",
+        )
+        require_shape("result", self.result, [*shape[:axis], len(picks), *shape[axis + 1 :]])
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        from blendir.dialects.blend.canonicalization import DropIdentityTake, MergeTakes
+
+        return (
+            DropIdentityTake(),
+            MergeTakes(),
+        )
 
 
 @irdl_op_definition

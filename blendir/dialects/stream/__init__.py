@@ -17,7 +17,12 @@ from blendir.dialects.stream.elementwise import (
     ResidualOp,
     ThresholdOp,
 )
-from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp
+from blendir.dialects.stream.layer_norm import LayerNormOp
+from blendir.dialects.stream.levels import MultiThresholdOp
+from blendir.dialects.stream.lookup import LookupOp
+from blendir.dialects.stream.multiply import MultiplyOp
+from blendir.dialects.stream.reorder import MAX_LOOPS, Nest, ReorderOp, loop_nest
+from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp, TakeOp
 from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
 from blendir.dialects.stream.windows import (
     BinaryMvuOp,
@@ -39,12 +44,18 @@ Stream = Dialect(
         ConcatOp,
         FixedMvuOp,
         ForkOp,
+        LayerNormOp,
+        LookupOp,
+        MultiThresholdOp,
+        MultiplyOp,
         PiecewiseLinearOp,
         PoolOp,
+        ReorderOp,
         RequantizeOp,
         ResidualOp,
         SinkOp,
         SourceOp,
+        TakeOp,
         ThresholdOp,
         WindowOp,
     ],
@@ -52,6 +63,7 @@ Stream = Dialect(
 )
 
 __all__ = [
+    "MAX_LOOPS",
     "PAYLOAD_BITS",
     "AddOp",
     "BinaryMvuOp",
@@ -61,19 +73,27 @@ __all__ = [
     "ElementwiseOp",
     "FixedMvuOp",
     "ForkOp",
+    "LayerNormOp",
+    "LookupOp",
+    "MultiThresholdOp",
+    "MultiplyOp",
     "MvuOp",
+    "Nest",
     "PiecewiseLinearOp",
     "PoolKind",
     "PoolKindAttr",
     "PoolOp",
     "ProcessOp",
+    "ReorderOp",
     "RequantizeOp",
     "ResidualOp",
     "SinkOp",
     "SourceOp",
     "Stream",
     "StreamType",
+    "TakeOp",
     "ThresholdOp",
     "WindowOp",
+    "loop_nest",
     "stream_type",
 ]

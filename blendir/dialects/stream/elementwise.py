@@ -7,9 +7,10 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
+    AtLeast,
     irdl_op_definition,
     operand_def,
     opt_prop_def,
@@ -21,6 +22,7 @@ from xdsl.utils.exceptions import VerifyException
 from blendir.dialects.blend.base import (
     i64_attr,
     layer_attr,
+    require,
     require_product_grid,
 )
 from blendir.dialects.blend.types import BIT, FIXED, HALF_UP, FixedType, RoundingAttr, tensor_type
@@ -49,12 +51,13 @@ class ElementwiseOp(ProcessOp, ABC):
 
     def verify_elementwise(self, parameters: Sequence[SSAValue] = ()) -> None:
         """
-        Checks frames, groups and parameters.
+        Checks frames, groups and parameters; rows and columns only have to make as many positions.
         """
         kind = stream_type(self.operands[0])
         streams = [v for v in (*self.operands, *self.results) if isinstance(v.type, StreamType)]
         for value in streams:
-            require_frames("stream", value, kind.rows.data, kind.columns.data, kind.length.data)
+            if stream_type(value).positions != kind.positions or stream_type(value).length != kind.length:
+                require_frames("stream", value, kind.rows.data, kind.columns.data, kind.length.data)
         require_group(self, *streams)
         for parameter in parameters:
             (size,) = tensor_type(parameter).get_shape()
@@ -77,6 +80,8 @@ def unary_result(source: SSAValue, element: Attribute) -> StreamType:
 class PiecewiseLinearOp(ElementwiseOp):
     """
     `y = saturate(round(x >= breakpoint ? slope1 * x + offset1 : slope0 * x + offset0))`.
+
+    Each parameter serves `hold` elements of the frame, one after another, then the next; after the last the first.
     """
 
     name = "stream.piecewise_linear"
@@ -87,6 +92,7 @@ class PiecewiseLinearOp(ElementwiseOp):
     offset0 = operand_def(TensorType.constr(FIXED))
     slope1 = operand_def(TensorType.constr(FIXED))
     offset1 = operand_def(TensorType.constr(FIXED))
+    hold = prop_def(IntegerAttr.constr(type=i64, value=AtLeast(1)), default_value=i64_attr(1))
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     result = result_def(STREAM)
 
@@ -97,16 +103,24 @@ class PiecewiseLinearOp(ElementwiseOp):
         element: Attribute,
         rounding: Rounding,
         layer: str | StringAttr | None = None,
+        hold: int = 1,
     ):
         super().__init__(
             operands=[source, *parameters],
             result_types=[unary_result(source, element)],
-            properties={"rounding": RoundingAttr(rounding)},
+            properties={"rounding": RoundingAttr(rounding), "hold": i64_attr(hold)},
             attributes={"layer": layer_attr(layer)},
         )
 
     def verify_(self) -> None:
-        self.verify_elementwise(self.operands[1:])
+        hold, kind = self.hold.value.data, stream_type(self.input)
+        self.verify_elementwise(self.operands[1:] if hold == 1 else ())
+        for parameter in self.operands[1:]:
+            (size,) = tensor_type(parameter).get_shape()
+            require(
+                hold == 1 or (hold % kind.length.data == 0 and kind.positions * kind.length.data % (hold * size) == 0),
+                f"{size} parameters for {hold} elements each do not fill a frame of {kind.positions} positions",
+            )
         slope, offset = (tensor_type(v).element_type for v in (self.slope0, self.offset0))
         require_product_grid("offsets", stream_type(self.input).element, slope, offset)
 
@@ -178,6 +192,8 @@ class AddOp(ElementwiseOp):
 class ResidualOp(ElementwiseOp):
     """
     `sum = saturate(round(a + b))` and `bit = (sum >= threshold) xor invert` in one process with two writes.
+
+    `bit_layer` and `bit_order` say of the bits what `layer` and `order` say of the sums.
     """
 
     name = "stream.residual"
@@ -188,6 +204,7 @@ class ResidualOp(ElementwiseOp):
     invert = operand_def(TensorType.constr(BIT))
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     bit_layer = opt_prop_def(StringAttr)
+    bit_order = opt_prop_def(DenseArrayBase.constr(i64))
     sum = result_def(STREAM)
     bit = result_def(STREAM)
 
@@ -196,8 +213,8 @@ class ResidualOp(ElementwiseOp):
         super().__init__(
             operands=[add.lhs, add.rhs, threshold.threshold, threshold.invert],
             result_types=[add.result.type, unary_result(add.lhs, bits)],
-            properties={"rounding": add.rounding, "bit_layer": threshold.layer},
-            attributes={"layer": add.layer},
+            properties={"rounding": add.rounding, "bit_layer": threshold.layer, "bit_order": threshold.order},
+            attributes={"layer": add.layer, "order": add.order},
         )
 
     @property

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import StringAttr, TensorType
+from xdsl.dialects.builtin import DenseArrayBase, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
+    prop_def,
     result_def,
     var_result_def,
 )
@@ -138,3 +139,39 @@ class ConcatOp(ProcessOp):
         require_frames("right operand", self.rhs, a.rows.data, a.columns.data, b.length.data)
         require_frames("result", self.result, a.rows.data, a.columns.data, length)
         require_group(self, self.lhs, self.rhs, self.result)
+
+
+@irdl_op_definition
+class TakeOp(ProcessOp):
+    """
+    At each position, element i of the result is element `indices[i]` of the input, or 0 where that is -1.
+    """
+
+    name = "stream.take"
+
+    input = operand_def(STREAM)
+    indices = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(STREAM)
+
+    def __init__(self, source: SSAValue, indices: Sequence[int], layer: str | StringAttr | None = None):
+        kind = stream_type(source)
+        super().__init__(
+            operands=[source],
+            result_types=[StreamType(kind.rows.data, kind.columns.data, len(indices), kind.element)],
+            properties={"indices": i64_array(indices)},
+            attributes={"layer": layer_attr(layer)},
+        )
+
+    def verify_(self) -> None:
+        source, result = stream_type(self.input), stream_type(self.result)
+        picks = self.indices.get_values()
+        require_frames("result", self.result, source.rows.data, source.columns.data, len(picks))
+        require(source.element == result.element, f"input has elements {source.element} but result {result.element}")
+        length = source.length.data
+        require(
+            min(picks) >= -1 and max(picks) < length,
+            f"indices {min(picks)} .. {max(picks)} are outside -1 .. {length - 1}",
+        )
+        for kind in (source, result):
+            group, count = kind.group.data, kind.length.data
+            require(count % group == 0, f"a group of {group} does not divide {count} elements")

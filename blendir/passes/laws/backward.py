@@ -5,7 +5,7 @@ Laws that move affines back into what produces their input.
 from __future__ import annotations
 
 import numpy as np
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
     RewritePattern,
@@ -30,6 +30,7 @@ from blendir.passes.folding import (
     Affine,
     Pieces,
 )
+from blendir.passes.laws.moves import again, before_moves
 from blendir.passes.rewriting import (
     affine_input,
     affine_of,
@@ -126,13 +127,15 @@ class AffineOfPieces(RewritePattern):
 
 class AffineOfConv(RewritePattern):
     """
-    `affine(conv2d(x, w, b)) == conv2d(x, s * w, s * (b - c) + o)`, the convolution having one use (equation 3).
+    `affine(conv2d(x, w, b)) == conv2d(x, s * w, s * (b - c) + o)`, the convolution having one use (equation 3); moves
+    may stand between.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
-        conv = op.input.owner
-        if not isinstance(conv, Conv2dOp) or shared(op.input) or op.axis.value.data != 1:
+        source, axis, moves = before_moves(op.input, op.axis.value.data)
+        conv = source.owner
+        if not isinstance(conv, Conv2dOp) or shared(source) or axis != 1:
             return
         affine, bias = affine_of(op), constant_value(conv.bias)
         weight = constant_value(conv.weight) * affine.scale[:, None, None, None]
@@ -141,7 +144,10 @@ class AffineOfConv(RewritePattern):
         )
         made = constants((weight, (bias - center) * scale + offset))
         w, b = (c.result for c in made)
-        rewriter.replace(op, [*made, Conv2dOp(conv.input, w, b, conv.stride, conv.pads, conv.pad, layer_of(conv))])
+        new: list[Operation] = [*made, Conv2dOp(conv.input, w, b, conv.stride, conv.pads, conv.pad, layer_of(conv))]
+        for move in moves:
+            new.append(again(move, new[-1].results[0]))
+        rewriter.replace(op, new)
 
 
 class AffineOfLinear(RewritePattern):
@@ -165,6 +171,7 @@ def absorbs(value: SSAValue, axis: int) -> bool:
     """
     Whether what makes a value can take an affine along `axis` into its own parameters.
     """
+    value, axis, _ = before_moves(value, axis)
     if shared(value) or not is_real(value):
         return False
     owner = value.owner

@@ -15,13 +15,13 @@ from xdsl.pattern_rewriter import (
 from blendir.dialects.blend import (
     AffineOp,
     AvgPool2dOp,
+    BatchNormOp,
     ConcatOp,
     Conv2dOp,
     LinearOp,
     MaxPool2dOp,
     PiecewiseLinearOp,
     ReshapeOp,
-    TransposeOp,
     constant_value,
     is_real,
     tensor_type,
@@ -42,6 +42,30 @@ from blendir.passes.rewriting import (
     pieces_of,
     pieces_ops,
 )
+
+
+class AlikeAffine(RewritePattern):
+    """
+    `f_b(affine_a(x)) == f_b(affine_b(x))` for an affine along a dimension a whose channels are all alike, f_b working
+    along b.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(
+        self, op: PiecewiseLinearOp | AffineOp | BatchNormOp | Conv2dOp | AvgPool2dOp, rewriter: PatternRewriter
+    ) -> None:
+        inner = op.input.owner
+        axis = 1 if isinstance(op, Conv2dOp | AvgPool2dOp) else op.axis.value.data
+        if not isinstance(inner, AffineOp) or inner.axis.value.data == axis:
+            return
+        numbers = [constant_value(v) for v in (inner.center, inner.scale, inner.offset)]
+        if not all(bool((n == n[0]).all()) for n in numbers):
+            return
+        size = tensor_type(inner.input).get_shape()[axis]
+        made = affine_ops(inner.input, Affine(*(np.full(size, n[0]) for n in numbers)), axis, layer_of(inner))
+        rewriter.insert(made)
+        op.operands[0] = made[-1].results[0]
+        rewriter.handle_operation_modification(op)
 
 
 class PiecesOfAffine(RewritePattern):
@@ -126,34 +150,17 @@ class AvgPoolOfAffine(RewritePattern):
 
 class MaxPoolOfAffine(RewritePattern):
     """
-    `max_pool2d(affine(x)) == affine(max_pool2d(x))` for scales above 0.
+    `max_pool2d(affine(x)) == affine(max_pool2d(x))` for scales above 0, or of single pixels.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MaxPool2dOp, rewriter: PatternRewriter) -> None:
         inner = affine_input(op.input)
-        if inner is None or not bool((constant_value(inner.scale) > 0).all()):
+        if inner is None or not (op.window == (1, 1) or bool((constant_value(inner.scale) > 0).all())):
             return
         layer = layer_of(op)
         pool = MaxPool2dOp(inner.input, op.window, op.stride, op.pads, layer)
         rewriter.replace(op, [pool, *affine_ops(pool.result, affine_of(inner), 1, f"{layer}.affine")])
-
-
-class TransposeOfAffine(RewritePattern):
-    """
-    `transpose(affine(x)) == affine(transpose(x))` along the moved axis.
-    """
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: TransposeOp, rewriter: PatternRewriter) -> None:
-        inner = op.input.owner
-        if not isinstance(inner, AffineOp):
-            return
-        order = list(op.permutation.get_values())
-        layer = layer_of(op)
-        moved = TransposeOp(inner.input, order, layer)
-        axis = order.index(inner.axis.value.data)
-        rewriter.replace(op, [moved, *affine_ops(moved.result, affine_of(inner), axis, f"{layer}.affine")])
 
 
 class ReshapeOfAffine(RewritePattern):

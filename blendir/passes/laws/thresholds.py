@@ -5,8 +5,10 @@ Laws that move functions into thresholds.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from xdsl.pattern_rewriter import (
     PatternRewriter,
     RewritePattern,
@@ -14,6 +16,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from blendir.dialects.blend import (
+    AffineOp,
     BatchNormOp,
     ClampOp,
     MaxPool2dOp,
@@ -53,6 +56,19 @@ class SignIsThreshold(RewritePattern):
         rewriter.replace(op, threshold_ops(op.input, limits, np.zeros(channels, np.bool_), 1, layer_of(op)))
 
 
+def limits_along(op: ThresholdOp, axis: int) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
+    """
+    Thresholds and inversions along a dimension: the threshold's own, or any where all its channels are alike.
+    """
+    limits, invert = constant_value(op.threshold), constant_value(op.invert)
+    if op.axis.value.data == axis:
+        return limits, invert
+    if not bool((limits == limits[0]).all() and (invert == invert[0]).all()):
+        return None
+    size = tensor_type(op.input).get_shape()[axis]
+    return np.full(size, limits[0]), np.full(size, invert[0])
+
+
 class ThresholdOfBatchNorm(RewritePattern):
     """
     `threshold(batch_norm(affine(v)), t) == threshold(v, t')` for integers v, decided on the five given parameters.
@@ -61,18 +77,17 @@ class ThresholdOfBatchNorm(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
         norm = op.input.owner
-        axis = op.axis.value.data
-        if not isinstance(norm, BatchNormOp) or norm.axis != op.axis:
+        if not isinstance(norm, BatchNormOp):
             return
+        axis = norm.axis.value.data
         source, chain = norm.input, list[Affine]()
         while (affine := affine_input(source, axis)) is not None:
             chain.insert(0, affine_of(affine))
             source = affine.input
-        grid = integer_range(source)
-        if grid is None:
+        grid, given = integer_range(source), limits_along(op, axis)
+        if grid is None or given is None:
             return
-        limits, invert = constant_value(op.threshold), constant_value(op.invert)
-        result = threshold_after(limits, invert, chain, exact_norm(norm), grid)
+        result = threshold_after(*given, chain, exact_norm(norm), grid)
         rewriter.replace(op, threshold_ops(source, *result, axis, layer_of(op)))
 
 
@@ -95,12 +110,14 @@ class ThresholdOfAffine(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        axis = op.axis.value.data
-        inner = affine_input(op.input, axis)
-        if inner is None:
+        inner = op.input.owner
+        if not isinstance(inner, AffineOp):
             return
-        limits, invert = constant_value(op.threshold), constant_value(op.invert)
-        result = threshold_after(limits, invert, [affine_of(inner)], None, integer_range(inner.input))
+        axis = inner.axis.value.data
+        given = limits_along(op, axis)
+        if given is None:
+            return
+        result = threshold_after(*given, [affine_of(inner)], None, integer_range(inner.input))
         rewriter.replace(op, threshold_ops(inner.input, *result, axis, layer_of(op)))
 
 
@@ -112,12 +129,15 @@ class ThresholdOfPieces(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
         inner = op.input.owner
-        if not isinstance(inner, PiecewiseLinearOp) or inner.axis != op.axis or not is_real(op.input):
+        if not isinstance(inner, PiecewiseLinearOp) or not is_real(op.input):
             return
-        limits, invert = constant_value(op.threshold), constant_value(op.invert)
-        result = threshold_after_pieces(limits, invert, pieces_of(inner), integer_range(inner.input))
+        axis = inner.axis.value.data
+        given = limits_along(op, axis)
+        if given is None:
+            return
+        result = threshold_after_pieces(*given, pieces_of(inner), integer_range(inner.input))
         if result is not None:
-            rewriter.replace(op, threshold_ops(inner.input, *result, op.axis.value.data, layer_of(op)))
+            rewriter.replace(op, threshold_ops(inner.input, *result, axis, layer_of(op)))
 
 
 class ThresholdOfClamp(RewritePattern):

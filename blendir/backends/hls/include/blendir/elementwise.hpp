@@ -16,20 +16,23 @@ struct beat_plan {
   static const int beats = Cfg::P * groups;  // per frame
 };
 
-/// out = saturate_EO(round((a*x + b) / 2^SHIFT)), a and b those of x < k or of x >= k, per channel:
-/// entries 2*cg and 2*cg + 1 of a table, so that the comparison is an address bit of its memory.
+/// out = saturate_EO(round((a*x + b) / 2^SHIFT)), a and b those of x < k or of x >= k: entries 2*e
+/// and 2*e + 1 of a table, so that the comparison is an address bit of its memory. Each of ENTRIES
+/// entries e serves HOLD beats, one after another.
 template <typename Cfg>
 void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
-                      const sint<Cfg::KB> k[Cfg::G][beat_plan<Cfg>::groups],
-                      const sint<Cfg::AB> a[Cfg::G][2 * beat_plan<Cfg>::groups],
-                      const sint<Cfg::BB> b[Cfg::G][2 * beat_plan<Cfg>::groups], unsigned frames) {
+                      const sint<Cfg::KB> k[Cfg::G][Cfg::ENTRIES],
+                      const sint<Cfg::AB> a[Cfg::G][2 * Cfg::ENTRIES],
+                      const sint<Cfg::BB> b[Cfg::G][2 * Cfg::ENTRIES], unsigned frames) {
   typedef beat_plan<Cfg> plan;
+  static_assert(plan::beats % (Cfg::ENTRIES * Cfg::HOLD) == 0, "entries fill a frame");
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
   const int PRODUCT = input::width + Cfg::AB, TOTAL = max_of(PRODUCT, Cfg::BB) + 1;
 #pragma HLS array_partition variable=k complete dim=1
 #pragma HLS array_partition variable=a complete dim=1
 #pragma HLS array_partition variable=b complete dim=1
-  counter<plan::groups> cg = 0;
+  counter<Cfg::ENTRIES> entry = 0;
+  counter<Cfg::HOLD> held = 0;
   const count_t cycles = count_t(frames) * count_t(plan::beats);
   for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
@@ -38,13 +41,13 @@ void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cf
     for (int g = 0; g < Cfg::G; ++g) {
 #pragma HLS unroll
       const num<input::width> x = input::get(beat, g);
-      const int piece = 2 * int(cg) + (x >= k[g][cg] ? 1 : 0);
+      const int piece = 2 * int(entry) + (x >= k[g][entry] ? 1 : 0);
       const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a[g][piece], x);
       const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b[g][piece]));
       put<Cfg::EO>(result, g, narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
     }
     out.write(result);
-    advance<plan::groups - 1>(cg);
+    if (advance<Cfg::HOLD - 1>(held)) advance<Cfg::ENTRIES - 1>(entry);
   }
 }
 

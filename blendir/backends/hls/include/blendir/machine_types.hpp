@@ -53,8 +53,11 @@ struct bits<N, true> {
   static const int width = N;
   static const int words = (N + 63) / 64;
   std::uint64_t w[words];
-  bits() : w() {}
-  bits(std::uint64_t value) : w() { w[0] = value; }
+  constexpr bits() : w() {}
+  constexpr bits(std::uint64_t value) : w{value} {}
+  template <typename... Words>
+  constexpr bits(std::uint64_t first, std::uint64_t second, Words... rest)
+      : w{first, second, static_cast<std::uint64_t>(rest)...} {}
   /// Up to 64 bits from `offset`, zero-filled (wanted bits beyond 64 are not returned).
   std::uint64_t chunk(int offset) const {
     const int index = offset >> 6, shift = offset & 63;

@@ -152,7 +152,9 @@ struct element {
   }
 };
 
-/// A literal of any width from 64-bit words, least significant first.
+/// A literal of any width from 64-bit words, least significant first; of machine words a constant
+/// expression, so that g++ makes no code to fill tables.
+#ifdef BLENDIR_AP_TYPES
 template <int N, typename... Words>
 inline bits<N> from_words(Words... words) {
   const std::uint64_t list[] = {static_cast<std::uint64_t>(words)...};
@@ -165,6 +167,13 @@ inline bits<N> from_words(Words... words) {
   if (N % 64 != 0) place<(N % 64 != 0 ? N % 64 : 1)>(result, N / 64 * 64, list[(N - 1) / 64]);
   return result;
 }
+#else
+template <int N, typename... Words>
+constexpr bits<N> from_words(Words... words) {
+  static_assert(sizeof...(words) == (N + 63) / 64, "one word per 64 bits");
+  return bits<N>(words...);
+}
+#endif
 
 /// What C-simulation leaves in a memory cell before its first write; no result depends on it.
 template <int N>

@@ -1,0 +1,120 @@
+"""
+Every network of the zoo from PyTorch to compiled C++: what it costs to compile, and whether the C++ equals [fixed] in
+every layer.
+
+    python benchmarks/networks.py [NAME ...] -o networks.jsonl [--frames 8]
+
+Formats are calibrated on 8 random frames, other random frames are run. Each network has a process of its own; a line of
+the file is a network, and those that are there already are not measured again. Prints the table of docs/networks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import blendir
+from blendir.backends.hls.csim import Csim
+from blendir.models.zoo import ZOO, entry
+from blendir.tools.counts import count
+from blendir.verification import compare, cpp_trace, layer_shapes, tensor_trace
+
+CALIBRATION_FRAMES = 8
+COLUMNS = {
+    "network": lambda row: f"`{row['name']}`",
+    "BMAC": lambda row: f"{row['bmac']:,}",
+    "FPMAC": lambda row: f"{row['fpmac']:,}",
+    "kB": lambda row: f"{row['bytes'] / 1000:,.1f}",
+    "cycles per frame": lambda row: f"{row['cycles_per_frame']:,}",
+    "compile, CPU s": lambda row: f"{row['compile_seconds']:.1f}",
+    "GiB": lambda row: f"{row['gib']:.1f}",
+    "g++ and C++, CPU s": lambda row: f"{row['cpp_seconds']:.1f}",
+    "layers": lambda row: f"{row['layers']}",
+    "numbers": lambda row: f"{row['numbers']:,}",
+    "unequal": lambda row: f"{row['mismatches']:,}",
+}
+
+
+def measure(name: str, frames: int) -> dict[str, Any]:
+    """
+    Compiles one network and compares the C++ with [fixed] on random frames.
+    """
+    network, start = entry(name).load(), time.process_time()
+    module = blendir.from_torch(network, entry(name).example())
+    fixed = blendir.lower(module, "fixed", entry(name).example(CALIBRATION_FRAMES).numpy())
+    with tempfile.TemporaryDirectory() as folder:
+        build = blendir.compile(fixed, Path(folder) / "design")
+        compiled = time.process_time() - start
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        x = entry(name).example(frames, seed=1).numpy()
+        reference, output = tensor_trace(fixed, x)
+        trace, y = cpp_trace(Csim(build.module, build.path, Path(folder)), x)
+    found, first = compare(reference, trace, layer_shapes(fixed), "C++", 0)
+    if first is not None:
+        print(f"{name}: {first}", file=sys.stderr)
+    counts = count(blendir.lower(fixed, "packed"))
+    return {
+        "name": name,
+        "bmac": counts.bmac,
+        "fpmac": counts.fpmac,
+        "binary_weight_bits": counts.binary_weight_bits,
+        "fixed_words": counts.fixed_words,
+        "bytes": counts.bytes,
+        "cycles_per_frame": build.report["cycles_per_frame"],
+        "resources": build.report["resources"],
+        "compile_seconds": compiled,
+        "gib": memory / 2**20,
+        "cpp_seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,
+        "frames": frames,
+        "layers": found.layers,
+        "numbers": found.numbers + y.size,
+        "mismatches": found.mismatches + int((y != output).sum()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks of the zoo; default: all")
+    parser.add_argument("-o", "--out", type=Path, default=Path("networks.jsonl"))
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--one", action="store_true", help="measure the only NAME in this process")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.names[0], options.frames)))
+        return
+    names = options.names or list(ZOO)
+    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    rows = {row["name"]: row for row in map(json.loads, lines)}
+    for name in names:
+        if name in rows:
+            continue
+        print(name, file=sys.stderr)
+        command = [sys.executable, __file__, name, "--one", "--frames", str(options.frames)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            print(f"{name}: failed with status {done.returncode}", file=sys.stderr)
+            continue
+        rows[name] = json.loads(done.stdout.splitlines()[-1])
+        with options.out.open("a") as file:
+            file.write(json.dumps(rows[name]) + "\n")
+    table(rows[name] for name in names if name in rows)
+
+
+def table(rows: Any) -> None:
+    """
+    Prints the measurements as a Markdown table.
+    """
+    print("| " + " | ".join(COLUMNS) + " |\n|---|" + "--:|" * (len(COLUMNS) - 1))
+    for row in rows:
+        print("| " + " | ".join(text(row) for text in COLUMNS.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""
+An ONNX graph as a PyTorch module: one submodule per node that depends on the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from blendir.frontend.errors import UnsupportedModelError, UntranslatableError
+from blendir.frontend.onnx_files.graph import (
+    DOMAINS,
+    STANDARD,
+    Array,
+    OnnxGraph,
+    OnnxNode,
+    first_line,
+    read_graph,
+    widened,
+)
+from blendir.frontend.onnx_files.operations import OPERATIONS, Operand, Operation, operation_of, refusal
+
+SUPPORTED = "Supported ONNX operations (on constants alone, every operation is; docs/import.md has their limits)"
+
+
+class OnnxStep(nn.Module):
+    """
+    One node; `constants` are its operands, None where they depend on the input.
+    """
+
+    def __init__(self, node: OnnxNode, operation: Operation, constants: Sequence[Array | None]):
+        super().__init__()
+        self.node, self.operation, self.constants = node, operation, tuple(constants)
+
+    def forward(self, *values: Tensor | None) -> Tensor:
+        operands = [c if v is None else v for v, c in zip(values, self.constants, strict=True)]
+        return cast(Tensor, self.operation(self.node, *operands))
+
+
+class OnnxNetwork(nn.Module):
+    """
+    The nodes of a graph in order. Frames run one after another, because files often fix the leading dimension.
+
+    `example` is one frame of zeros. Raises UnsupportedModelError, which lists all nodes that cannot be run.
+    """
+
+    def __init__(self, graph: OnnxGraph, example: NDArray[Any]):
+        super().__init__()
+        self.graph, self.example = graph, example
+        run = Folding(graph, example)
+        if run.problems:
+            raise self.unsupported(run.problems)
+        self.steps = run.steps
+        for step in self.steps:
+            add_at(self, step.node.name, step)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.frame(x) if len(x) == 1 else torch.cat([self.frame(f[None]) for f in x])
+
+    def frame(self, x: Tensor) -> Tensor:
+        """
+        The output for one frame.
+        """
+        values = {self.graph.input: x.double()}
+        for step in self.steps:
+            values[step.node.output] = step(*(values.get(name) for name in step.node.inputs))
+        return values[self.graph.output]
+
+    def unsupported(self, operations: Sequence[tuple[str, str]]) -> UnsupportedModelError:
+        """
+        The error for nodes or layers and what is wrong with them.
+        """
+        return UnsupportedModelError(operations, {SUPPORTED: sorted(OPERATIONS)})
+
+
+def add_at(root: nn.Module, path: str, module: nn.Module) -> None:
+    """
+    Adds a submodule at a path; parts that a module has anyway get a line at their end.
+    """
+    *outer, last = (part + "_" if hasattr(nn.Module(), part) else part for part in path.split("."))
+    for part in outer:
+        if part not in dict(root.named_children()):
+            root.add_module(part, nn.Module())
+        root = root.get_submodule(part)
+    root.add_module(last, module)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """
+    The result of a node that cannot be run.
+    """
+
+
+Value = Tensor | Array | Unknown | None
+
+
+class Folding:
+    """
+    Runs a graph once on one frame: what depends on constants and shapes alone becomes a constant, the other nodes
+    become steps, and every node that is not supported is a problem.
+    """
+
+    def __init__(self, graph: OnnxGraph, example: NDArray[Any]):
+        self.problems: list[tuple[str, str]] = []
+        self.steps: list[OnnxStep] = []
+        self.values: dict[str, Value] = {"": None, **graph.constants}
+        self.values[graph.input] = torch.from_numpy(example).double()
+        for node in graph.nodes:
+            self.values[node.output] = Unknown()
+            try:
+                self.values[node.output] = self.result(node, [self.operand(name) for name in node.inputs])
+            except UntranslatableError as error:
+                self.problems.append((node.name, f"{node.op}: {error}"))
+            except Exception as error:
+                where = f"fails on a frame of shape {list(example.shape)}"
+                self.problems.append((node.name, f"{node.op}: {where}: {first_line(error)}"))
+        if not self.problems and not isinstance(self.values[graph.output], Tensor):
+            raise ValueError(f"the output {graph.output} does not depend on the input {graph.input}")
+
+    def operand(self, name: str) -> Value:
+        """
+        A value by its name.
+        """
+        if name not in self.values:
+            raise UntranslatableError(f"reads {name}, a second result, which is not supported")
+        return self.values[name]
+
+    def result(self, node: OnnxNode, operands: Sequence[Value]) -> Value:
+        """
+        The first result of a node.
+        """
+        domain = node.proto.domain
+        if domain not in DOMAINS:
+            raise UntranslatableError(f"of domain {domain}, which is unknown")
+        constant = all(v is None or isinstance(v, np.ndarray) for v in operands)
+        if constant and domain in STANDARD and node.op != "Sign":
+            return evaluated(node, operands)
+        operation = operation_of(node)
+        if operation is None:
+            raise UntranslatableError(refusal(node.op))
+        if any(isinstance(v, Unknown) for v in operands):
+            return Unknown()
+        with torch.no_grad():
+            value = operation(node, *cast(Sequence[Operand], operands))
+        if isinstance(value, Tensor) and not constant:
+            constants = [v if isinstance(v, np.ndarray) else None for v in operands]
+            self.steps.append(OnnxStep(node, operation, constants))
+            return value
+        return widened(value.numpy() if isinstance(value, Tensor) else value)
+
+
+def evaluated(node: OnnxNode, operands: Sequence[Value]) -> Array:
+    """
+    A node on constants, as the reference of the ONNX package computes it.
+    """
+    from onnx.reference import ReferenceEvaluator
+
+    feeds = {name: value for name, value in zip(node.inputs, operands, strict=True) if name}
+    (value, *_) = cast(Any, ReferenceEvaluator(node.proto).run(None, feeds))
+    return widened(value)
+
+
+def load_onnx(path: str | Path, example: NDArray[Any] | Tensor | None = None) -> OnnxNetwork:
+    """
+    The network of a file. `example` overrides shape and type of the input that the file declares.
+    """
+    graph = read_graph(Path(path))
+    given = None if example is None else np.asarray(example)
+    return OnnxNetwork(graph, zeros_for(graph, given, Path(path)))
+
+
+def zeros_for(graph: OnnxGraph, given: NDArray[Any] | None, path: Path) -> NDArray[Any]:
+    """
+    One frame of zeros.
+    """
+    sizes = graph.sizes[1:]
+    if given is not None:
+        fits = given.ndim == 1 + len(sizes) and all(s in (None, n) for s, n in zip(sizes, given.shape[1:], strict=True))
+        if not fits:
+            declared = "x".join("?" if s is None else str(s) for s in sizes)
+            raise ValueError(f"{path}: input {graph.input} is {declared}, but the example {list(given.shape)}")
+        return np.zeros((1, *given.shape[1:]), given.dtype)
+    if not sizes or None in sizes:
+        raise ValueError(
+            f"{path}: the file does not fix the shape of input {graph.input}: give --input CxHxW or --example X.npy"
+        )
+    return np.zeros((1, *cast(tuple[int, ...], sizes)), np.uint8 if graph.pixels else np.float32)

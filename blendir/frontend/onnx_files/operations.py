@@ -1,0 +1,352 @@
+"""
+The table of ONNX operations in terms of PyTorch.
+
+A function takes the node and its operands in the order of the file: tensors where they depend on the input, arrays
+where they are constant, None where they are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from blendir.frontend.constants import positive_sign
+from blendir.frontend.errors import UntranslatableError
+from blendir.frontend.onnx_files.graph import CHANNELS_LAST, Array, OnnxNode
+
+Operand: TypeAlias = Tensor | Array | None
+Operation: TypeAlias = Callable[..., "Tensor | Array"]
+
+OPERATIONS: dict[str, Operation] = {}
+SCORES = "not an operation of a streaming design: end the graph before it, the largest score stays the largest"
+REMEDIES = {
+    **dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax", "TopK"), SCORES),
+    "Trunc": "export the average pooling without truncation (AveragePool, then Quant)",
+    "FloatQuant": "quantize to integers (Quant)",
+    "Im2Col": "import the file as it was before its conversion for FINN",
+    "XnorPopcountMatMul": "import the file as it was before its conversion for FINN",
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul"), "export as QONNX (Quant)"),
+}
+
+
+def enters(*names: str) -> Callable[[Operation], Operation]:
+    """
+    Enters a function for ONNX operations.
+    """
+
+    def enter(function: Operation) -> Operation:
+        OPERATIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return enter
+
+
+def operation_of(node: OnnxNode) -> Operation | None:
+    """
+    The function of a node, None where there is none.
+    """
+    if node.proto.domain == CHANNELS_LAST:
+        return channels_last if node.op in ("Conv", "MaxPool", "BatchNormalization") else None
+    return OPERATIONS.get(node.op)
+
+
+def refusal(op: str) -> str:
+    """
+    Why an operation is not in the table, or what to do about it.
+    """
+    return REMEDIES.get(op, "not supported where it depends on the input")
+
+
+def tensor(x: Operand) -> Tensor:
+    """
+    An operand that must be there.
+    """
+    if x is None:
+        raise UntranslatableError("an operand is missing")
+    return torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+
+
+def constant(x: Operand, what: str) -> Array:
+    """
+    An operand that must not depend on the input.
+    """
+    if not isinstance(x, np.ndarray):
+        raise UntranslatableError(f"{what} {'is missing' if x is None else 'depends on the input'}")
+    return x
+
+
+def numbers(node: OnnxNode, name: str, x: Operand = None) -> list[Any] | None:
+    """
+    A list that is an attribute in some versions of an operation and an operand in others; None where it is neither.
+    """
+    if x is not None:
+        return constant(x, name).reshape(-1).tolist()
+    return node.attributes.get(name)
+
+
+def channels(x: Tensor, parameter: Operand, what: str) -> Tensor:
+    """
+    A parameter that broadcasts along the channels alone, as a vector.
+    """
+    array = constant(parameter, what)
+    shape = (1,) * (x.ndim - array.ndim) + array.shape
+    if any(size != 1 for axis, size in enumerate(shape) if axis != 1):
+        raise UntranslatableError(f"{what} of shape {list(array.shape)} varies along more than the channels")
+    return tensor(array.reshape(-1))
+
+
+def along(x: Tensor, parameter: Operand, what: str, axis: int) -> Tensor:
+    """
+    A vector or one number, to be broadcast along an axis.
+    """
+    array = constant(parameter, what)
+    shape = [1] * x.ndim
+    if array.size != 1:
+        shape[axis] = -1
+    return tensor(array.reshape(shape))
+
+
+@enters("Identity", "Dropout")
+def identity(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
+    """
+    The value itself.
+    """
+    return tensor(x)
+
+
+BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "Add": torch.add,
+    "Sub": torch.sub,
+    "Mul": torch.mul,
+    "Div": torch.div,
+    "Sum": torch.add,
+    "Max": torch.maximum,
+    "Min": torch.minimum,
+    "Greater": torch.gt,
+    "GreaterOrEqual": torch.ge,
+    "Less": torch.lt,
+    "LessOrEqual": torch.le,
+}
+
+
+@enters(*BINARY)
+def binary(node: OnnxNode, *operands: Operand) -> Tensor:
+    """
+    Arithmetic and comparisons, element by element.
+    """
+    return reduce(BINARY[node.op], map(tensor, operands))
+
+
+UNARY: dict[str, Callable[[Tensor], Tensor]] = {
+    "Neg": torch.neg,
+    "Not": torch.logical_not,
+    "Relu": F.relu,
+    "Round": torch.round,
+    "Floor": torch.floor,
+    "Ceil": torch.ceil,
+}
+
+
+@enters(*UNARY)
+def unary(node: OnnxNode, x: Operand) -> Tensor:
+    """
+    Functions of one element.
+    """
+    return UNARY[node.op](tensor(x))
+
+
+@enters("Sign")
+def sign(node: OnnxNode, x: Operand) -> Tensor:
+    """
+    The sign; that of a weight 0 is +1, as everywhere.
+    """
+    return torch.sign(x) if isinstance(x, Tensor) else positive_sign(tensor(x), node.name)
+
+
+@enters("Where")
+def where(node: OnnxNode, condition: Operand, x: Operand, y: Operand) -> Tensor:
+    """
+    A choice.
+    """
+    return torch.where(tensor(condition), tensor(x), tensor(y))
+
+
+@enters("Cast", "CastLike")
+def cast(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
+    """
+    Floats of any width are float64 here.
+    """
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    kind = np.dtype(tensor_dtype_to_np_dtype(node.attributes["to"])) if "to" in node.attributes else np.dtype("f8")
+    if kind.kind not in "iub":
+        return tensor(x).double()
+    return tensor(x).to(torch.bool if kind.kind == "b" else torch.int64)
+
+
+@enters("LeakyRelu")
+def leaky_relu(node: OnnxNode, x: Tensor) -> Tensor:
+    """
+    A fixed slope.
+    """
+    return F.leaky_relu(x, node.attributes.get("alpha", 0.01))
+
+
+@enters("PRelu")
+def prelu(node: OnnxNode, x: Tensor, slope: Operand) -> Tensor:
+    """
+    One slope, or one per channel.
+    """
+    return F.prelu(x, channels(x, slope, "the slope"))
+
+
+@enters("Clip")
+def clip(node: OnnxNode, x: Tensor, low: Operand = None, high: Operand = None) -> Tensor:
+    """
+    Bounds that no float32 exceeds are none.
+    """
+    limit = float(np.finfo(np.float32).max)
+    bounds: list[float | None] = []
+    for name, given in (("min", low), ("max", high)):
+        value = node.attributes.get(name) if given is None else constant(given, f"the bound {name}").item()
+        bounds.append(None if value is None or abs(value) >= limit else float(value))
+    return x if bounds == [None, None] else torch.clamp(x, *bounds)
+
+
+@enters("BatchNormalization")
+def batch_norm(node: OnnxNode, x: Tensor, gamma: Operand, beta: Operand, mean: Operand, variance: Operand) -> Tensor:
+    """
+    By running statistics.
+    """
+    if node.attributes.get("training_mode", 0):
+        raise UntranslatableError("training_mode is set: export the network in evaluation mode")
+    names = ("scale", "B", "mean", "var")
+    parameters = (tensor(constant(p, n)) for p, n in zip((gamma, beta, mean, variance), names, strict=True))
+    weight, bias, center, spread = parameters
+    return F.batch_norm(x, center, spread, weight, bias, eps=node.attributes.get("epsilon", 1e-5))
+
+
+@enters("LayerNormalization")
+def layer_norm(node: OnnxNode, x: Tensor, gamma: Operand, beta: Operand = None) -> Tensor:
+    """
+    Over the last dimensions.
+    """
+    shape = x.shape[node.attributes.get("axis", -1) % x.ndim :]
+    parameters = (None if p is None else tensor(p).reshape(shape) for p in (gamma, beta))
+    return F.layer_norm(x, shape, *parameters, eps=node.attributes.get("epsilon", 1e-5))
+
+
+@enters("Gemm")
+def gemm(node: OnnxNode, x: Tensor, weight: Operand, bias: Operand = None) -> Tensor:
+    """
+    `alpha * x @ weight + beta * bias`.
+    """
+    get = node.attributes.get
+    rows = tensor(constant(weight, "the right factor")) * get("alpha", 1.0)
+    rows = rows if get("transB", 0) else rows.T
+    added = None if bias is None else tensor(constant(bias, "the bias")).reshape(-1).expand(len(rows))
+    if added is not None:
+        added = added * get("beta", 1.0)
+    return F.linear(x.T if get("transA", 0) else x, rows, added)
+
+
+@enters("MatMul")
+def matmul(node: OnnxNode, x: Operand, weight: Operand) -> Tensor:
+    """
+    A linear layer, where the right factor is constant.
+    """
+    if isinstance(weight, np.ndarray) and weight.ndim == 2:
+        return F.linear(tensor(x), tensor(weight).T)
+    return tensor(x) @ tensor(weight)
+
+
+@enters("Reshape")
+def reshape(node: OnnxNode, x: Tensor, shape: Operand = None) -> Tensor:
+    """
+    0 keeps a dimension, -1 takes the rest.
+    """
+    sizes = numbers(node, "shape", shape) or []
+    keep = not node.attributes.get("allowzero", 0)
+    return x.reshape([x.shape[d] if keep and s == 0 else s for d, s in enumerate(sizes)])
+
+
+@enters("Flatten")
+def flatten(node: OnnxNode, x: Tensor) -> Tensor:
+    """
+    Two dimensions.
+    """
+    axis = node.attributes.get("axis", 1) % (x.ndim + 1)
+    return x.reshape(int(np.prod(x.shape[:axis])), -1)
+
+
+@enters("Squeeze")
+def squeeze(node: OnnxNode, x: Tensor, axes: Operand = None) -> Tensor:
+    """
+    Dimensions of size 1 go.
+    """
+    dims = numbers(node, "axes", axes)
+    return x.squeeze() if dims is None else x.squeeze(dims)
+
+
+@enters("Unsqueeze")
+def unsqueeze(node: OnnxNode, x: Tensor, axes: Operand = None) -> Tensor:
+    """
+    Dimensions of size 1 come.
+    """
+    dims = numbers(node, "axes", axes) or []
+    return reduce(torch.unsqueeze, sorted(d % (x.ndim + len(dims)) for d in dims), x)
+
+
+@enters("Transpose")
+def transpose(node: OnnxNode, x: Tensor) -> Tensor:
+    """
+    Dimensions in another order, reversed without one.
+    """
+    return x.permute(node.attributes.get("perm", list(range(x.ndim))[::-1]))
+
+
+@enters("Concat")
+def concat(node: OnnxNode, *operands: Operand) -> Tensor:
+    """
+    Values one after another.
+    """
+    return torch.cat([tensor(x) for x in operands], node.attributes["axis"])
+
+
+@enters("Shape")
+def shape_of(node: OnnxNode, x: Tensor) -> Array:
+    """
+    A constant, since shapes are fixed.
+    """
+    return np.array(x.shape)[node.attributes.get("start", 0) : node.attributes.get("end")]
+
+
+@enters("ReduceMean", "ReduceSum")
+def reduced(node: OnnxNode, x: Tensor, axes: Operand = None) -> Tensor:
+    """
+    Means and sums over some dimensions, without a list of them over all.
+    """
+    dims = numbers(node, "axes", axes)
+    if not dims and node.attributes.get("noop_with_empty_axes", 0):
+        return x
+    function = torch.mean if node.op == "ReduceMean" else torch.sum
+    return function(x, dims or list(range(x.ndim)), keepdim=bool(node.attributes.get("keepdims", 1)))
+
+
+def channels_last(node: OnnxNode, x: Tensor, *parameters: Operand) -> Tensor:
+    """
+    QONNX's operations on [N, H, W, C], whose weights are [O, H, W, I].
+    """
+    if x.ndim != 4:
+        raise UntranslatableError(f"channels-last on {x.ndim} dimensions, only four are supported")
+    if node.op == "Conv":
+        weight, *rest = parameters
+        parameters = (np.moveaxis(constant(weight, "the weight"), -1, 1).copy(), *rest)
+    result = tensor(OPERATIONS[node.op](node, x.permute(0, 3, 1, 2), *parameters))
+    return result.permute(0, 2, 3, 1)

@@ -1,0 +1,74 @@
+"""
+Scalar functions that hardware reads from tables.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.utils.str_enum import StrEnum
+
+Reals = NDArray[np.float64]
+
+
+class Function(StrEnum):
+    """
+    A function of one real number; GELU by the error function (Hendrycks and Gimpel, 2016) or by its tanh form.
+    """
+
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    HARDSIGMOID = "hardsigmoid"
+    GELU = "gelu"
+    GELU_TANH = "gelu_tanh"
+    SILU = "silu"
+    HARDSWISH = "hardswish"
+
+
+SLOPE = {
+    Function.SIGMOID: 0.25,
+    Function.TANH: 1.0,
+    Function.HARDSIGMOID: 1 / 6,
+    Function.GELU: 1.129,
+    Function.GELU_TANH: 1.13,
+    Function.SILU: 1.1,
+    Function.HARDSWISH: 1.5,
+}
+"""No two results lie farther apart than this times the distance of the arguments."""
+FLAT_FROM = {Function.SIGMOID: 7.99, Function.TANH: 3.99, Function.HARDSIGMOID: 3.0}
+"""From this magnitude on a monotone function changes by less than `FLAT`."""
+FLAT = 7e-4
+LEAST = {Function.GELU: -0.17, Function.GELU_TANH: -0.171, Function.SILU: -0.279, Function.HARDSWISH: -0.375}
+"""A lower bound of the others, which have the sign of their argument and rise wherever they are not negative."""
+
+
+def evaluate(function: Function, x: Any) -> Reals:
+    """
+    The function of real numbers, in float64.
+    """
+    x = np.asarray(x, np.float64)
+    match function:
+        case Function.SIGMOID:
+            return (1 + np.tanh(x / 2)) / 2
+        case Function.TANH:
+            return np.tanh(x)
+        case Function.HARDSIGMOID:
+            return np.clip(x / 6 + 0.5, 0, 1)
+        case Function.GELU:
+            return x * complement(-x / math.sqrt(2)) / 2
+        case Function.GELU_TANH:
+            return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+        case Function.SILU:
+            return x * evaluate(Function.SIGMOID, x)
+        case Function.HARDSWISH:
+            return x * evaluate(Function.HARDSIGMOID, x)
+
+
+def complement(x: Reals) -> Reals:
+    """
+    The complementary error function.
+    """
+    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), np.float64)

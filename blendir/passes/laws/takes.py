@@ -1,0 +1,120 @@
+"""
+Laws of channels that are picked: they go to consumers whose weights can follow, and stay numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from blendir.dialects.blend import (
+    AffineOp,
+    BitsToValueOp,
+    Conv2dOp,
+    LinearOp,
+    TakeOp,
+    ThresholdOp,
+    constant_value,
+    tensor_type,
+)
+from blendir.dialects.blend.canonicalization import DropIdentityTake, MergeTakes, MovesAreTake
+from blendir.passes.folding import Affine, Reals
+from blendir.passes.rewriting import affine_of, affine_ops, constants, layer_of, threshold_ops
+
+
+class TakeOfAffine(RewritePattern):
+    """
+    `take(affine(x)) == affine'(take(x))`; what is 0 stays so.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TakeOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, AffineOp):
+            return
+        axis, taken = inner.axis.value.data, op.axis.value.data
+        affine, picks = affine_of(inner), np.array(op.picks)
+        if axis == taken:
+            kept = picks >= 0
+            affine = Affine(
+                np.where(kept, affine.center[picks], 0.0),
+                np.where(kept, affine.scale[picks], 1.0),
+                np.where(kept, affine.offset[picks], 0.0),
+            )
+        elif bool((picks < 0).any()):
+            return
+        layer = layer_of(op)
+        moved = TakeOp(inner.input, op.picks, taken, layer)
+        rewriter.replace(op, [moved, *affine_ops(moved.result, affine, axis, f"{layer}.affine")])
+
+
+class TakeOfBits(RewritePattern):
+    """
+    `take(bits_to_value(threshold(x))) == bits_to_value(threshold'(take(x)))`: lanes are not moved, numbers are.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TakeOp, rewriter: PatternRewriter) -> None:
+        value = op.input.owner
+        if not isinstance(value, BitsToValueOp) or min(op.picks) < 0:
+            return
+        inner = value.input.owner
+        if not isinstance(inner, ThresholdOp) or inner.axis != op.axis:
+            return
+        layer, axis = layer_of(op), op.axis.value.data
+        moved = TakeOp(inner.input, op.picks, axis, f"{layer}.input")
+        limits, invert = (constant_value(v)[op.picks] for v in (inner.threshold, inner.invert))
+        made = threshold_ops(moved.result, limits, invert, axis, layer)
+        rewriter.replace(op, [moved, *made, BitsToValueOp(made[-1].results[0], f"{layer}.value")])
+
+
+def absorbed(weight: Reals, op: TakeOp) -> NDArray[np.float64] | None:
+    """
+    Weights [O, I, ..] for the input of a take, None where that has more channels than it picks.
+    """
+    channels = tensor_type(op.input).get_shape()[1]
+    if op.axis.value.data != 1 or channels > weight.shape[1]:
+        return None
+    total = np.zeros((weight.shape[0], channels, *weight.shape[2:]))
+    for index, pick in enumerate(op.picks):
+        if pick >= 0:
+            total[:, pick] += weight[:, index]
+    return total
+
+
+class ConvOfTake(RewritePattern):
+    """
+    `conv2d(take(x), w) == conv2d(x, w')`, w' adding up the weights of each channel.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: Conv2dOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, TakeOp) or op.pad is not None:
+            return
+        weight = absorbed(constant_value(op.weight), inner)
+        if weight is None:
+            return
+        (w,) = constants([weight])
+        rewriter.replace(op, [w, Conv2dOp(inner.input, w.result, op.bias, op.stride, op.pads, None, layer_of(op))])
+
+
+class LinearOfTake(RewritePattern):
+    """
+    `linear(take(x), w) == linear(x, w')`, w' adding up the weights of each feature.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: LinearOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, TakeOp):
+            return
+        weight = absorbed(constant_value(op.weight), inner)
+        if weight is not None:
+            (w,) = constants([weight])
+            rewriter.replace(op, [w, LinearOp(inner.input, w.result, op.bias, layer_of(op))])
+
+
+EXACT_TAKES: tuple[type[RewritePattern], ...] = (DropIdentityTake, MergeTakes, MovesAreTake, TakeOfBits)
+TAKES: tuple[type[RewritePattern], ...] = (*EXACT_TAKES, TakeOfAffine, ConvOfTake, LinearOfTake)

@@ -1,0 +1,423 @@
+"""
+Importing ONNX and QONNX files: the imported module computes what qonnx's own executor computes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from agreement import check_cpp, lowered
+from click.testing import CliRunner
+from onnx import TensorProto, helper
+from onnx_files import QONNX, Array, OnnxFile, executed
+from xdsl.dialects.builtin import ModuleOp
+
+import blendir
+from blendir.dialects.blend import AffineOp, BinaryConv2dOp, BinaryLinearOp, BlendOp, PReluOp, ReluOp, SignOp
+from blendir.frontend import UnsupportedModelError
+from blendir.frontend.onnx_files import load_onnx
+from blendir.interpreter import input_type, run_module
+from blendir.tools.cli import cli
+
+FLOAT32 = 1e-4
+
+
+def frames(shape: tuple[int, ...] = (3, 8, 8), count: int = 6) -> Array:
+    return np.random.default_rng(1).standard_normal((count, *shape)).astype(np.float32)
+
+
+def ops(module: ModuleOp, *kinds: type[BlendOp]) -> list[str]:
+    return [op.layer_name for op in module.walk() if isinstance(op, kinds)]
+
+
+def finn() -> OnnxFile:
+    """
+    A network as FINN's examples have it: quantized input, bipolar weights and activations, borders in the
+    convolutions, scales as Mul.
+    """
+    f = OnnxFile((1, 3, 8, 8))
+    x = f.quant("input", 1 / 32, 8)
+    x = f.bipolar(f.norm(f.conv(x, 3, 6, binary=False), 6), 0.5)
+    x = f.add("Mul", f.conv(x, 6, 8), np.array(0.25))
+    x = f.add("MaxPool", f.norm(x, 8), kernel_shape=[2, 2], strides=[2, 2])
+    x = f.add("Flatten", f.bipolar(x))
+    x = f.add("MatMul", x, f.bipolar(f.rng.standard_normal((128, 5))))
+    f.add("Add", f.add("Mul", x, np.full((1, 5), 0.125)), np.arange(5.0))
+    return f
+
+
+def residual() -> OnnxFile:
+    """
+    Two residual blocks with PReLU, the second with a stride and a concatenation, and a mean of planes.
+    """
+    f = OnnxFile(("N", 3, 8, 8), opset=18)
+    stem = f.conv("input", 3, 6, binary=False)
+    x = f.add("PRelu", f.norm(f.conv(f.bipolar(stem), 6, 6), 6), f.rng.uniform(0.1, 0.4, (6, 1, 1)))
+    x = f.add("Add", x, stem)
+    y = f.norm(f.conv(f.bipolar(x), 6, 12, strides=[2, 2]), 12)
+    z = f.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = f.add("Add", y, f.add("Concat", z, z, axis=1))
+    x = f.add("ReduceMean", x, np.array([2, 3]), keepdims=0)
+    f.add("Gemm", x, f.rng.standard_normal((5, 12)), np.arange(5.0), transB=1, alpha=0.5, beta=2.0)
+    return f
+
+
+def dense() -> OnnxFile:
+    """
+    A multilayer network in plain ONNX: signs as comparisons and as Sign, weights that are computed.
+    """
+    f = OnnxFile(("N", 1, 6, 6))
+    x = f.add("Reshape", "input", np.array([-1, 36]))
+    x = f.add("Where", f.add("GreaterOrEqual", x, np.array(0.0)), np.array(1.0), np.array(-1.0))
+    weight = f.add("Sign", f.add("Add", f.rng.standard_normal((36, 16)), np.array(0.01)))
+    x = f.add("Sign", f.norm(f.add("MatMul", x, weight), 16))
+    bits = f.add("Cast", f.add("Greater", f.rng.standard_normal((16, 5)), np.array(0.0)), to=TensorProto.FLOAT)
+    f.add("Gemm", x, f.add("Sub", f.add("Mul", bits, np.array(2.0)), np.array(1.0)))
+    return f
+
+
+NETWORKS: dict[str, tuple[Callable[[], OnnxFile], tuple[int, ...], int]] = {
+    "finn": (finn, (3, 8, 8), 2),
+    "residual": (residual, (3, 8, 8), 2),
+    "dense": (dense, (1, 6, 6), 2),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, ModuleOp]:
+    """
+    A network: its name, its file, its module.
+    """
+    path = NETWORKS[request.param][0]().save(tmp_path_factory.mktemp("onnx") / "net.onnx")
+    return request.param, path, blendir.from_onnx(path)
+
+
+def test_networks_equal_the_executor(network: tuple[str, Path, ModuleOp]):
+    name, path, module = network
+    _, shape, binary = NETWORKS[name]
+    x = frames(shape)
+    want = executed(path, x)
+    signs: dict[str, Array] = {}
+    y = run_module(module, x, lambda op, _, v: signs.update({op.layer_name: v}) if isinstance(op, SignOp) else None)
+    np.testing.assert_allclose(y, want["output"], FLOAT32, FLOAT32)
+    np.testing.assert_array_equal(y.argmax(1), want["output"].argmax(1))
+    for layer, bits in signs.items():
+        np.testing.assert_array_equal(bits, want[layer] > 0, err_msg=layer)
+    assert len(signs) == 2
+    assert len(ops(module, BinaryConv2dOp, BinaryLinearOp)) == binary
+
+
+def test_stages_agree(network: tuple[str, Path, ModuleOp], tmp_path: Path):
+    name, _, module = network
+    x = torch.from_numpy(frames(NETWORKS[name][1]))
+    stages = lowered(module, x)
+    if name == "finn":
+        check_cpp(stages, x, tmp_path)
+
+
+def planes(f: OnnxFile, op: str, *operands: Any, **attributes: Any) -> None:
+    """
+    One operation on the input.
+    """
+    f.add(op, "input", *operands, **attributes)
+
+
+def own_shape(f: OnnxFile) -> None:
+    """
+    A reshape whose target is computed from the input's shape.
+    """
+    batch = f.add("Gather", f.add("Shape", "input"), np.array([0]))
+    f.add("Reshape", "input", f.add("Concat", batch, np.array([-1]), axis=0))
+
+
+WEIGHT = np.random.default_rng(2).standard_normal((2, 4, 3, 3))
+OLD: dict[str, tuple[int, Callable[[OnnxFile], Any]]] = {
+    "clip 6": (10, lambda f: planes(f, "Clip", min=-0.5, max=0.25)),
+    "mean 13": (13, lambda f: planes(f, "ReduceMean", axes=[2, 3], keepdims=0)),
+    "sum 11": (11, lambda f: planes(f, "ReduceSum", axes=[-1])),
+    "pad 2": (10, lambda f: planes(f, "Pad", pads=[0, 0, 1, 0, 0, 0, 2, 1], value=2.0)),
+    "unsqueeze 11": (11, lambda f: f.add("Squeeze", f.add("Unsqueeze", "input", axes=[2, 4]), axes=[2, 4])),
+}
+NEW: dict[str, Callable[[OnnxFile], Any]] = {
+    "arithmetic": lambda f: f.add("Div", f.add("Sub", np.ones((4, 1, 1)), f.add("Neg", "input")), np.array(3.0)),
+    "sum": lambda f: planes(f, "Sum", "input", np.array(2.0)),
+    "bounds": lambda f: f.add("Max", f.add("Min", "input", np.array(0.5)), np.array(-0.5)),
+    "clip": lambda f: planes(f, "Clip", np.array(-0.5), np.array(0.25)),
+    "clip below": lambda f: planes(f, "Clip", "", np.array(0.25)),
+    "leaky": lambda f: planes(f, "LeakyRelu", alpha=0.2),
+    "relu": lambda f: planes(f, "Relu"),
+    "round": lambda f: planes(f, "Round"),
+    "comparisons": lambda f: f.add("Cast", f.add("Not", f.add("Less", "input", np.array(0.25))), to=TensorProto.FLOAT),
+    "where": lambda f: f.add("Where", f.add("LessOrEqual", "input", np.array(0.1)), np.array(2.0), np.array(-3.0)),
+    "conv same upper": lambda f: planes(f, "Conv", WEIGHT, auto_pad="SAME_UPPER", strides=[2, 1]),
+    "conv same lower": lambda f: planes(f, "Conv", WEIGHT, auto_pad="SAME_LOWER", strides=[3, 2]),
+    "conv valid": lambda f: planes(f, "Conv", WEIGHT, np.arange(2.0), auto_pad="VALID"),
+    "conv uneven": lambda f: planes(f, "Conv", WEIGHT, pads=[0, 1, 1, 2]),
+    "conv groups": lambda f: planes(f, "Conv", WEIGHT[:, :2], group=2, dilations=[2, 1]),
+    "max pool": lambda f: planes(f, "MaxPool", kernel_shape=[3, 2], pads=[1, 0, 1, 0], strides=[2, 2], ceil_mode=1),
+    "average pool": lambda f: planes(f, "AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    "counted": lambda f: planes(f, "AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1),
+    "global average": lambda f: planes(f, "GlobalAveragePool"),
+    "global max": lambda f: planes(f, "GlobalMaxPool"),
+    "mean": lambda f: planes(f, "ReduceMean", np.array([-1, 1]), keepdims=1),
+    "pad": lambda f: planes(f, "Pad", np.array([0, 0, 1, 2, 0, 0, 0, 1]), np.array(-1.0)),
+    "pad axes": lambda f: planes(f, "Pad", np.array([1, 0, 2, 0]), "", np.array([-1, 2])),
+    "reshape": lambda f: planes(f, "Reshape", np.array([0, 2, -1])),
+    "own shape": own_shape,
+    "flatten": lambda f: planes(f, "Flatten", axis=-3),
+    "squeeze": lambda f: f.add("Squeeze", f.add("Unsqueeze", "input", np.array([-1, 1])), np.array([1, 5])),
+    "transpose": lambda f: planes(f, "Transpose", perm=[0, 2, 3, 1]),
+    "reversed": lambda f: planes(f, "Transpose"),
+    "concat": lambda f: planes(f, "Concat", "input", axis=-1),
+    "dropout": lambda f: f.add("Identity", f.add("Dropout", "input")),
+    "layer norm": lambda f: planes(f, "LayerNormalization", np.arange(6.0), np.ones(6), axis=-1),
+    "matmul": lambda f: planes(f, "MatMul", WEIGHT[0, 0, :1] * np.ones((6, 1))),
+    "bipolar": lambda f: f.bipolar("input", np.array([0.5, 1, 2, 3]).reshape(1, 4, 1, 1)),
+    "multi threshold": lambda f: planes(
+        f,
+        "MultiThreshold",
+        np.arange(4.0)[:, None] / 4,
+        domain=QONNX,
+        out_scale=2.0,
+        out_bias=-1.0,
+        out_dtype="BIPOLAR",
+    ),
+    **{
+        f"quant {bits} {modes}": lambda f, bits=bits, modes=modes: f.quant("input", 0.3, bits, **modes)
+        for bits, modes in (
+            (1, {"narrow": 1}),
+            (1, {"zero": 0.5}),
+            (1, {"signed": 0}),
+            (2, {"narrow": 1}),
+            (3, {"signed": 0, "zero": 2.0}),
+            (3, {"signed": 0, "narrow": 1}),
+            (4, {"rounding_mode": "HALF_EVEN"}),
+        )
+    },
+    **{
+        f"constant {mode}": lambda f, mode=mode: f.add(
+            "Mul", "input", f.quant(WEIGHT[:1, :, :1, :1] * 3, 0.5, 4, rounding_mode=mode)
+        )
+        for mode in ("ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
+    },
+}
+CASES = {**OLD, **{name: (18, make) for name, make in NEW.items()}}
+
+
+# of shapes that qonnx cannot infer
+@pytest.mark.filterwarnings("ignore:Output shapes disagree:UserWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_operations_equal_the_executor(name: str, tmp_path: Path):
+    opset, make = CASES[name]
+    f, x = OnnxFile((1, 4, 6, 6), opset=opset), frames((4, 6, 6), 2)
+    make(f)
+    path = f.save(tmp_path / "net.onnx")
+    y = load_onnx(path)(torch.from_numpy(x)).numpy()
+    want = executed(path, x)["output"]
+    assert y.shape == want.shape
+    np.testing.assert_allclose(y, want, 1e-5, 1e-5)
+
+
+def test_channels_last(tmp_path: Path):
+    domain = "qonnx.custom_op.channels_last"
+    f, x = OnnxFile((1, 6, 6, 4)), frames((6, 6, 4), 2)
+    geometry = {"strides": [1, 1], "dilations": [1, 1], "pads": [1, 1, 1, 1], "kernel_shape": [3, 3], "group": 1}
+    weight = np.moveaxis(WEIGHT, 1, -1).copy()
+    y = f.add("Conv", f.add("BipolarQuant", "input", np.array(1.0), domain=QONNX), weight, domain=domain, **geometry)
+    y = f.add("BatchNormalization", y, *(np.array([1.0, v]) for v in (2, 3, -1, 0.5)), domain=domain, epsilon=1e-5)
+    f.add("MaxPool", y, domain=domain, kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4, ceil_mode=0)
+    module = blendir.from_onnx(f.save(tmp_path / "net.onnx"))
+    bits = torch.from_numpy(np.where(x >= 0, 1.0, -1.0)).permute(0, 3, 1, 2)
+    y = torch.nn.functional.conv2d(bits, torch.from_numpy(WEIGHT.astype(np.float32)).double(), padding=1)
+    norm = (torch.tensor(v).double() for v in ([1.0, -1.0], [1.0, 0.5], [1.0, 2.0], [1.0, 3.0]))
+    want = torch.nn.functional.max_pool2d(torch.nn.functional.batch_norm(y, *norm), 2).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(blendir.run(module, x), want, 1e-6, 1e-6)
+
+
+def small(shape: tuple[int | str, ...] = (1, 3, 4, 4), kind: int = TensorProto.FLOAT) -> OnnxFile:
+    """
+    A convolution of signs.
+    """
+    f = OnnxFile(shape, kind)
+    f.nodes.append(helper.make_node("Identity", ["input"], ["same"]))
+    f.conv(f.bipolar("same"), 3, 2)
+    return f
+
+
+def test_layers_are_node_names(tmp_path: Path):
+    f = OnnxFile((1, 2, 4, 4))
+    x = f.add("Relu", "input", name="/block/0/Relu")
+    x = f.add("Neg", x, name="block.0.Relu")
+    x = f.add("LeakyRelu", x, name="forward")
+    f.add("Relu", x, name="")
+    module = blendir.from_onnx(f.save(tmp_path / "net.onnx"))
+    assert ops(module, ReluOp, AffineOp, PReluOp) == ["block.0.Relu", "block.0.Relu_1", "forward_", "Relu_3"]
+
+
+def test_floats_of_any_width(tmp_path: Path):
+    f = small()
+    f.initializers = [
+        onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t).astype(kind), t.name)
+        for t, kind in zip(f.initializers, (np.float16, np.float64, np.float16), strict=True)
+    ]
+    x = torch.from_numpy(frames((3, 4, 4)))
+    networks = [load_onnx(g.save(tmp_path / "net.onnx")) for g in (small(), f)]
+    assert {a.dtype for n in networks for a in n.graph.constants.values()} == {np.dtype(np.float64)}
+    assert torch.equal(*(n(x) for n in networks))
+
+
+def test_external_data(tmp_path: Path):
+    path = tmp_path / "net.onnx"
+    where = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(small().model("value3"), str(path), **where)
+    assert load_onnx(path).graph.constants["constant1"].shape == (2, 3, 3, 3)
+    (tmp_path / "weights.bin").unlink()
+    with pytest.raises(ValueError, match=r"weights\.bin"):
+        load_onnx(path)
+
+
+def test_functions_of_the_file_are_inlined(tmp_path: Path):
+    f = OnnxFile((1, 2, 4, 4))
+    f.add("Twice", "input", domain="own")
+    model = f.model("value0")
+    body = [helper.make_node("Add", ["a", "a"], ["b"])]
+    model.functions.append(helper.make_function("own", "Twice", ["a"], ["b"], body, model.opset_import))
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    x = torch.ones(1, 2, 4, 4)
+    assert torch.equal(load_onnx(tmp_path / "net.onnx")(x), 2 * x.double())
+
+
+def test_pixels(tmp_path: Path):
+    typed, noted = small(kind=TensorProto.UINT8), small()
+    typed.nodes[0] = helper.make_node("Cast", ["input"], ["same"], to=TensorProto.FLOAT)
+    model = noted.model("value3")
+    note = model.graph.quantization_annotation.add(tensor_name="input")
+    note.quant_parameter_tensor_names.add(key="finn_datatype", value="UINT8")
+    onnx.save(model, str(tmp_path / "noted.onnx"))
+    typed.save(tmp_path / "typed.onnx")
+    module = blendir.from_onnx(tmp_path / "typed.onnx")
+    assert str(input_type(module).element_type) == "ui8"
+    assert load_onnx(tmp_path / "noted.onnx").example.dtype == np.uint8
+    x = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 4)).astype(np.uint8)
+    want = load_onnx(tmp_path / "noted.onnx")(torch.from_numpy(x))
+    np.testing.assert_array_equal(blendir.run(module, x), want)
+
+
+def test_a_zero_weight_is_reported(tmp_path: Path):
+    f = OnnxFile((1, 4))
+    f.add("MatMul", f.add("Sign", "input"), f.add("Sign", np.array([[0.0], [1.0], [-1.0], [1.0]]), name="weights"))
+    with pytest.warns(UserWarning, match="weights: 1 weight is exactly 0 and taken as"):
+        module = blendir.from_onnx(f.save(tmp_path / "net.onnx"))
+    assert blendir.run(module, np.ones((1, 4))).item() == 2
+
+
+def test_unsupported_nodes_are_listed_at_once(tmp_path: Path):
+    f = OnnxFile((1, 3, 8, 8))
+    x = f.add("FusedConv", "input", WEIGHT, name="first", domain="com.microsoft")
+    y = f.add("Erf", "input", name="second")
+    z = f.add("AveragePool", f.add("Exp", f.add("Relu", x), name="third"), kernel_shape=[2, 2], name="unknown shape")
+    z = f.add("Pad", f.add("Add", y, z), np.zeros(8, np.int64), mode="reflect", name="unknown, too")
+    w = f.add("Trunc", "input", name="fourth", domain=QONNX)
+    w = f.quant(
+        f.add("Concat", w, f.add("MaxPool", "input", kernel_shape=[2, 2], pads=[0, 1, 0, 0], name="five")), 1, 2
+    )
+    f.quant("input", 1, 2, rounding_mode="FLOOR")
+    f.add("Resize", "input", "", np.ones(4), name="dead")
+    u = f.add("Softmax", f.add("Sum", z, w, f.nodes[-2].output[0]), name="last")
+    with pytest.raises(UnsupportedModelError) as caught:
+        blendir.from_onnx(f.save(tmp_path / "net.onnx", u))
+    found = dict(caught.value.operations)
+    assert list(found) == ["first", "second", "third", "fourth", "five", "Quant_11", "last"]
+    assert found["first"] == "FusedConv: of domain com.microsoft, which is unknown"
+    assert found["fourth"].startswith("Trunc: export the average pooling without truncation")
+    assert "a border that is not the same on both sides" in found["five"]
+    assert "rounding_mode FLOOR" in found["Quant_11"]
+    assert "the largest score stays the largest" in found["last"]
+    assert "BipolarQuant, Cast" in str(caught.value)
+
+
+def test_what_the_compiler_refuses_is_named_by_its_node(tmp_path: Path):
+    f = OnnxFile((1, 4, 6, 6))
+    f.add("Conv", "input", WEIGHT[:, :2], group=2, dilations=[2, 2], name="grouped")
+    with pytest.raises(UnsupportedModelError, match=r"(?s)grouped: aten.conv2d.*BipolarQuant, Cast"):
+        blendir.from_onnx(f.save(tmp_path / "net.onnx"))
+
+
+def broken(path: Path, kind: str) -> None:
+    """
+    Writes a file that cannot be imported.
+    """
+    f, outputs = small(("N", 3, "H", "W") if kind == "shapeless" else (1, 3, 4, 4)), ["value3"]
+    if kind == "inputs":
+        f.inputs.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, (1,)))
+    elif kind == "outputs":
+        outputs.append("value0")
+    elif kind == "cycle":
+        f.nodes[0] = helper.make_node("Add", ["input", "value3"], ["same"])
+    elif kind == "nan":
+        f.initializers[0] = onnx.numpy_helper.from_array(np.array(np.nan, np.float32), "constant0")
+    elif kind == "constant":
+        outputs = ["value2"]
+    elif kind == "second":
+        f.nodes[0] = helper.make_node("Dropout", ["input"], ["unmasked", "same"], "drop")
+    f.save(path, *outputs)
+    if kind == "truncated":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif kind == "text":
+        path.write_text("weights")
+    elif kind == "empty":
+        path.write_bytes(b"")
+
+
+BROKEN = {
+    "inputs": r"the graph has 2 inputs \(input, other\), only one is supported",
+    "outputs": r"the graph has 2 outputs \(value3, value0\), only one is supported",
+    "cycle": r"node Add_0 \(Add\) reads value3, which no node before it makes",
+    "nan": "tensor constant0 has values that are not numbers",
+    "constant": "the output value2 does not depend on the input input",
+    "second": "reads same, a second result",
+    "truncated": "truncated, or not an ONNX file",
+    "text": "truncated, or not an ONNX file",
+    "empty": "truncated, or not an ONNX file",
+    "shapeless": "does not fix the shape of input input: give --input CxHxW or --example",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_files(kind: str, tmp_path: Path):
+    broken(tmp_path / "net.onnx", kind)
+    with pytest.raises(ValueError, match=BROKEN[kind]):
+        load_onnx(tmp_path / "net.onnx")
+
+
+def test_examples(tmp_path: Path):
+    path = small(("N", 3, "H", "W")).save(tmp_path / "net.onnx")
+    assert load_onnx(path, np.zeros((5, 3, 6, 4), np.uint8)).example.shape == (1, 3, 6, 4)
+    with pytest.raises(ValueError, match=r"input is 3x\?x\?, but the example \[1, 4, 6, 6\]"):
+        load_onnx(path, np.zeros((1, 4, 6, 6)))
+
+
+def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    path = small().save(tmp_path / "net.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match=r"pip install 'blendir\[qonnx\]'"):
+        load_onnx(path)
+
+
+def test_command_line(tmp_path: Path):
+    path, out = small().save(tmp_path / "net.onnx"), tmp_path / "net.mlir"
+    result = CliRunner().invoke(cli, ["import", str(path), "--json", "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["weights"] == f"those in {path}"
+    assert "blend.binary_conv2d" in out.read_text()
+    refused = CliRunner().invoke(cli, ["import", str(path), "--weights", "w.safetensors"])
+    assert refused.exit_code == 2
+    assert "holds its weights itself" in refused.output
