@@ -42,7 +42,7 @@ FLAT_FROM = {Function.SIGMOID: 7.99, Function.TANH: 3.99, Function.HARDSIGMOID: 
 """From this magnitude on a monotone function changes by less than `FLAT`."""
 FLAT = 7e-4
 LEAST = {Function.GELU: -0.17, Function.GELU_TANH: -0.171, Function.SILU: -0.279, Function.HARDSWISH: -0.375}
-"""A lower bound of the others, which have the sign of their argument and rise wherever they are not negative."""
+"""A lower bound of the others, which rise from 0 on, and are negative below; but hardswish is 0 again from -3 down."""
 
 
 def evaluate(function: Function, x: Any) -> Reals:
@@ -58,11 +58,13 @@ def evaluate(function: Function, x: Any) -> Reals:
         case Function.HARDSIGMOID:
             return np.clip(x / 6 + 0.5, 0, 1)
         case Function.GELU:
-            return x * complement(-x / math.sqrt(2)) / 2
+            return x * (complement(-x / math.sqrt(2)) / 2)
         case Function.GELU_TANH:
-            return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+            with np.errstate(over="ignore"):
+                return x / (1 + np.exp(-2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
         case Function.SILU:
-            return x * evaluate(Function.SIGMOID, x)
+            with np.errstate(over="ignore"):
+                return x / (1 + np.exp(-x))
         case Function.HARDSWISH:
             return x * evaluate(Function.HARDSIGMOID, x)
 

@@ -39,7 +39,7 @@ class Binary(nn.Conv2d):
 
 class Representative(nn.Module):
     """
-    A stem, a residual, a downsampling, a mixing and a concatenating block, pools of everything, three heads.
+    A stem, a residual, a downsampling, a mixing and a concatenating block, pools of everything, a gate, three heads.
     """
 
     def __init__(self) -> None:
@@ -53,9 +53,10 @@ class Representative(nn.Module):
         self.left = nn.Sequential(nn.BatchNorm2d(50), Sign(), nn.MaxPool2d(3, 2, 1))
         self.right = nn.Sequential(nn.MaxPool2d(3, 2, 1), Sign(strict=True))
         self.last = Binary(100, 20, 1)
+        self.gate = nn.Sequential(GlobalMean(), nn.Linear(20, 20), nn.Sigmoid())
         self.mean = nn.Sequential(GlobalMean(), nn.Linear(20, 5))
         self.bits = nn.Sequential(nn.Flatten(), Sign(), nn.Linear(80, 5))
-        self.reals = nn.Sequential(nn.BatchNorm2d(20), nn.ReLU(), nn.Flatten(), nn.Linear(80, 10))
+        self.reals = nn.Sequential(nn.BatchNorm2d(20), nn.ReLU(), nn.Flatten(), nn.LayerNorm(80), nn.Linear(80, 10))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem((x.to(torch.get_default_dtype()) - 128) / 64)
@@ -63,6 +64,7 @@ class Representative(nn.Module):
         x = self.down(x) + self.skip(x)
         x = x + self.mix(x.flatten(2)).reshape(x.shape)
         x = self.last(torch.cat([self.left(x), self.right(x)], 1))
+        x = x * self.gate(x)[:, :, None, None]
         return torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(x)
 
 

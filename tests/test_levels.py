@@ -204,9 +204,7 @@ def kinds(module: ModuleOp) -> list[str]:
         (lambda: Quantize(-0.3, 0.8, 3), "conv2d", (0, 1)),
     ],
 )
-def test_every_stage_agrees(
-    activation: Callable[[], nn.Module], conv: str, thresholds: tuple[int, int] | None
-) -> None:
+def test_every_stage_agrees(activation: Callable[[], nn.Module], conv: str, thresholds: tuple[int, int] | None) -> None:
     """
     Where the real zero is a level, or halfway between two, products are integers and zero padding needs no table.
     """
@@ -233,8 +231,8 @@ def test_zero_padding_of_levels_is_exact(low: float) -> None:
     y, fixed = (blendir.run(stages[s], frames.numpy()) for s in ("folded", "fixed"))
     close = np.abs(fixed - y).max(axis=1) < 1e-2
     assert close.sum() >= len(frames) - 1  # a frame may round to another level at the first activation
-    unpadded = lowered(imported(*network(lambda: Quantize(low, 1.0, 3), padding=0)), frames)
-    assert ("fixed_conv2d" in kinds(unpadded["folded"])) == True  # noqa: E712
+    unpadded = network(lambda: Quantize(low, 1.0, 3), padding=0)
+    assert "fixed_conv2d" in kinds(lowered(imported(*unpadded), frames)["folded"])
 
 
 def test_other_weights_and_open_ranges_stay_real() -> None:

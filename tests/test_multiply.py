@@ -71,23 +71,23 @@ def test_stages_agree(shape: tuple[int, int, int], gate: bool, calibrated: bool,
 
 class TestFifos:
     """
-    The first product waits for a gate that sees the whole frame, all of which the main path holds meanwhile.
+    The first product waits for a gate that sees the last pixel's first beat: the main path holds all up to it.
     """
 
-    @pytest.mark.parametrize(("shape", "cycles"), [((3, 4, 2), 200), ((2, 3, 4), 30)])
-    def test_main_path_holds_a_frame(self, shape: tuple[int, int, int], cycles: int) -> None:
+    @pytest.mark.parametrize("shape", [(3, 4, 2), (2, 3, 4), (2, 2, 1)])
+    def test_main_path_holds_a_frame(self, shape: tuple[int, int, int]) -> None:
         net = Net((shape[2], *shape[:2]))
         mean = net.add(blend.AvgPool2dOp(net.input, shape[:2], shape[:2], (0, 0), shape[0] * shape[1]))
         module = net.module(net.add(blend.MultiplyOp(net.input, mean)))
         frames = net.rng.normal(size=(2, shape[2], *shape[:2]))
-        module = scheduled(blendir.lower(module, "stream", frames), 340e6 / cycles)
+        module = scheduled(blendir.lower(module, "stream", frames))
         (product,) = [op for op in processes(module) if isinstance(op, stream.MultiplyOp)]
         (fork,) = [op for op in processes(module) if isinstance(op, stream.ForkOp)]
         kind = stream.stream_type(fork.input)
         least = deadlock_free_depths(processes(module))
         (main,) = [v for v in fork.copies if least[v] > 2]
         assert main in (product.lhs, next(iter(main.uses)).operation.operands[0])
-        assert least[main] == kind.positions * kind.beats
+        assert least[main] == (kind.positions - 1) * kind.beats + 1
         stalls = np.random.default_rng(0).random(997) < 0.3
         assert play(module, 4, least).finished
         assert play(module, 4, least, stalls=lambda now: bool(stalls[now % 997])).finished
@@ -119,15 +119,15 @@ class Mask(nn.Module):
 
 class Times(nn.Module):
     """
-    A constant factor.
+    Constant factors.
     """
 
-    def __init__(self, factor: Tensor):
+    def __init__(self, *shapes: tuple[int, ...]):
         super().__init__()
-        self.factor = nn.Parameter(factor)
+        self.factors = nn.ParameterList(torch.randn(shape) for shape in shapes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.factor
+        return x * math.prod(self.factors)
 
 
 def test_networks(tmp_path: Path) -> None:
@@ -135,9 +135,8 @@ def test_networks(tmp_path: Path) -> None:
     A gate, a mask of bits, and constants along rows and columns or along everything.
     """
     torch.manual_seed(0)
-    separable = torch.randn(4, 1, 1) * torch.randn(1, 4, 1) * torch.randn(5)
-    layers = [Gate(4), Mask(), Times(separable), nn.ReLU(), Times(torch.randn(4, 4, 5))]
-    model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), *layers, nn.Flatten(), nn.Linear(80, 3)).eval()
+    times = Times((4, 1, 1), (4, 1), (5,)), nn.ReLU(), Times((4, 4, 5)), nn.ReLU()
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), Gate(4), Mask(), *times, nn.Flatten(), nn.Linear(80, 3)).eval()
     frames = torch.randn(3, 2, 4, 5)
     stages = lowered(imported(model, frames), frames)
     functions = [op for op in processes(stages["stream"]) if isinstance(op, stream.PiecewiseLinearOp)]

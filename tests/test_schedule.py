@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from modules import reparsed, residual_network, run_pass
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import PassFailedException
@@ -21,7 +23,7 @@ from blendir.passes.layout import build, lay_out, unschedule, used_by
 from blendir.passes.pipeline import schedule
 from blendir.passes.resources import fold_of
 from blendir.passes.schedule import SchedulePass
-from blendir.passes.search import WEIGHTS, Layout, Space, cheapest, fastest_cycles, layouts
+from blendir.passes.search import WEIGHTS, Layout, Space, cheapest, fastest_cycles, first, layouts
 from blendir.passes.timing import cycles_per_frame, processes, simulate
 
 
@@ -94,6 +96,19 @@ class TestSearch:
         middle = {k: sorted(cost[i] for _, cost in found)[len(found) // 4] for i, k in enumerate(BUDGETED)}
         fitting = [made for made, cost in found if all(c <= middle[k] for k, c in zip(BUDGETED, cost, strict=True))]
         assert fastest_cycles(space, middle) == min(fitting, default=None)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_first_tries_few_and_the_first_ones_first(count: int, answer: int) -> None:
+    tried: list[int] = []
+
+    def fits(index: int) -> bool:
+        tried.append(index)
+        return index >= answer
+
+    assert first(count, fits) == (answer if answer < count else None)
+    assert len(set(tried)) == len(tried) <= 2 * count.bit_length()
+    assert max(tried, default=0) <= min(max(count - 1, 0), 2 * answer)
 
 
 class TestLayouts:

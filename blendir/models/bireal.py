@@ -59,6 +59,6 @@ ENTRIES = (
         lambda: bireal(BIREAL18),
         BIREAL18.image,
         255,
-        "Bi-Real Net on ResNet-18: 16 binary convolutions of 64 to 512 channels, each with a real skip; 32x32 RGB images",
+        "Bi-Real Net on ResNet-18: 16 binary convolutions of 64 to 512 channels, each with a skip; 32x32 RGB images",
     ),
 )

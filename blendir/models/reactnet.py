@@ -153,6 +153,6 @@ ENTRIES = (
         lambda: ReActMobileNet(REACTNET_MOBILE),
         REACTNET_MOBILE.image,
         255,
-        "ReActNet on MobileNetV1: 13 blocks of a 3x3 and a 1x1 binary convolution, 32 to 1024 channels; 32x32 RGB images",
+        "ReActNet on MobileNetV1: 13 blocks of 3x3 and 1x1 binary convolutions, 32 to 1024 channels; 32x32 RGB images",
     ),
 )

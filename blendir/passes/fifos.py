@@ -86,14 +86,7 @@ def full_rate_depths(timing: Timing) -> Depths:
     """
     The most beats in each FIFO while frames keep coming at the rate of the slowest process.
     """
-    run = timing.chained
-    depths: Depths = {}
-    for value, read in run.read.items():
-        landed = run.landed[value]
-        landed = landed[landed < (run.frames - 1) * run.interval]
-        held = np.arange(1, len(landed) + 1) - np.searchsorted(read, landed, side="right")
-        depths[value] = max(MINIMUM_DEPTH, int(held.max()))
-    return depths
+    return {value: max(MINIMUM_DEPTH, held) for value, held in timing.chained.held.items()}
 
 
 def deadlock_free_depths(found: list[stream.ProcessOp]) -> Depths:

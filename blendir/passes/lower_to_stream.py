@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DenseArrayBase, IntegerType, ModuleOp, Signedness, i1, i64
+from xdsl.dialects.builtin import IntegerType, ModuleOp, Signedness, i1, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
@@ -25,7 +25,7 @@ from blendir.dialects.blend import ConstantOp, WordType, constant_value, tensor_
 from blendir.interpreter import main_function
 from blendir.numerics import PadMode, border_classes, outside_sums, signed_bits
 from blendir.packing import WORD_BITS, pack_words, unpack_words, window_order
-from blendir.passes.reorders import held, one_period, settle_reorders
+from blendir.passes.reorders import held, noted_order, one_period, settle_reorders
 from blendir.passes.stream_graph import fuse_residuals, insert_forks
 
 Order = NDArray[np.int64]
@@ -100,10 +100,8 @@ class Lowering:
         kind, process = stream.stream_type(placed.value), placed.value.owner
         order = (np.moveaxis(placed.order, -1, 1) if words else placed.order).reshape(-1)
         order = order[order >= 0]
-        shape = (kind.length.data, kind.rows.data, kind.columns.data)
         if isinstance(process, stream.ProcessOp) and process is self.made[-1]:
-            if not np.array_equal(order, raster(shape).reshape(-1)):
-                process.order = DenseArrayBase.from_list(i64, order.tolist())
+            process.order = noted_order(order, kind)
 
     def emit(self, op: Operation) -> SSAValue:
         """
@@ -439,15 +437,18 @@ class Lowering:
 
     def multiply(self, op: blend.MultiplyOp) -> Placed:
         """
-        One process that reads both streams; the elements of a gate lie in one position as those of each position of
-        the other one.
+        One process that reads both streams; the second one takes the order of the first, a gate that of a position.
         """
         a, b = self.placed[op.lhs], self.placed[op.rhs]
-        length = stream.stream_type(a.value).length.data
-        inside = np.broadcast_to(b.order, a.order.shape) if op.is_gate else b.order
-        same = np.array_equal(a.order % length if op.is_gate else a.order, inside)
-        if not same or stream.stream_type(b.value).length.data != length:
-            raise PassFailedException(f"{op.layer_name}: its operands stream in different orders")
+        kind, other, order = stream.stream_type(a.value), stream.stream_type(b.value), a.order
+        frames = kind.rows.data, kind.columns.data, kind.length.data
+        if op.is_gate:
+            lanes = a.order.reshape(len(a.order), -1) % kind.length.data
+            if len(lanes) != kind.length.data or (lanes != lanes[:, :1]).any():
+                raise PassFailedException(f"{op.layer_name}: its channels do not stream together; gate before a reshape")
+            frames, order = (1, 1, kind.length.data), lanes[:, 0].reshape(b.order.shape)
+        if not np.array_equal(b.order, order) or (other.rows.data, other.columns.data, other.length.data) != frames:
+            b = self.reordered(b, order, frames, op.layer_name)
         process = stream.MultiplyOp(a.value, b.value, element(op.result), op.rounding.data, op.layer)
         return Placed(self.emit(process), a.order)
 

@@ -99,7 +99,7 @@ def held(frames: list[Array], kind: StreamType) -> tuple[list[Array], int]:
     length, columns, rows = kind.length.data, kind.columns.data, kind.rows.data
     if len(made[0]) == length:
         return made, 1
-    for count, hold in ((rows * columns, length), (columns, length), (rows, columns * length)):
+    for count, hold in ((columns, length), (rows, columns * length), (rows * columns, length)):
         parts = [array.reshape(-1, count, hold) for array in made]
         if all(bool((p == p[:1, :, :1]).all()) for p in parts):
             return [p[0, :, 0] for p in parts], hold
@@ -149,12 +149,22 @@ def move_up(op: stream.ReorderOp, functions: list[Function]) -> None:
 
 def order_behind(function: Function, op: stream.ReorderOp) -> DenseArrayBase[Any] | None:
     """
-    Where the elements of the tensor that a function computes lie behind a frame memory; None for the raster order.
+    Where the elements of the tensor that a function computes lie behind a frame memory, as its `order`.
     """
-    old = function.order.get_values() if function.order is not None else raster_of(stream_type(function.results[0]))
-    order = np.argsort(op.permutation)[np.array(old)]
-    in_raster = np.array_equal(order, raster_of(stream_type(op.result)))
-    return None if in_raster else DenseArrayBase.from_list(i64, order.tolist())
+    places = raster_of(stream_type(function.results[0]))
+    if function.order is not None:
+        places = np.array(function.order.get_values() or range(len(places)), np.int64)
+    return noted_order(np.argsort(op.permutation)[places], stream_type(op.result))
+
+
+def noted_order(order: Array, kind: StreamType) -> DenseArrayBase[Any] | None:
+    """
+    The attribute `order` of a process whose tensor's elements lie in these places of a frame.
+    """
+    if np.array_equal(order, raster_of(kind)):
+        return None
+    in_line = np.array_equal(order, np.arange(len(order)))
+    return DenseArrayBase.from_list(i64, [] if in_line else order.tolist())
 
 
 def raster_of(kind: StreamType) -> Array:

@@ -19,6 +19,7 @@ from blendir.dialects.blend import (
     ConstantOp,
     FixedType,
     MaxPool2dOp,
+    MultiThresholdOp,
     PackedBinaryConv2dOp,
     PackedBinaryLinearOp,
     PiecewiseLinearOp,
@@ -104,6 +105,8 @@ def integer_range(value: SSAValue) -> Grid | None:
             return Grid(-count, count)
         case PackedBinaryLinearOp():
             return Grid(-owner.channels.value.data, owner.channels.value.data)
+        case MultiThresholdOp():
+            return Grid(owner.levels[0], owner.levels[-1])
         case MaxPool2dOp() | ReshapeOp() | TransposeOp() if tensor_type(value).element_type == i32:
             return integer_range(owner.input)
         case _:

@@ -24,7 +24,7 @@ from blendir.passes.choices import BUDGETED
 from blendir.passes.devices import NAMES, device
 from blendir.passes.layout import build, unschedule, used_by
 from blendir.passes.resources import uses_dsp_xnor
-from blendir.passes.search import SCALE, WEIGHTS, Limits, Space, cheapest, fastest_cycles, layouts
+from blendir.passes.search import SCALE, WEIGHTS, Limits, Space, cheapest, fastest_cycles, first, layouts
 from blendir.passes.timing import cycles_per_frame, processes
 
 DEFAULT_MULTIPLIERS = 8
@@ -63,55 +63,42 @@ def shares(limits: Limits) -> tuple[int, ...]:
     return tuple(SCALE * most // (limits[kind] + 1) if kind in limits else 0 for kind in BUDGETED)
 
 
-def build_within(module: ModuleOp, space: Space, cycles: int, limits: Limits) -> Limits | None:
+def build_within(module: ModuleOp, space: Space, cycles: int, limits: Limits) -> bool:
     """
-    Makes a design of at most `cycles` cycles per frame within bounds that include its FIFOs, if that is found. Returns
-    by how much the last attempt breaks them, nothing if it keeps them; None where there is no layout within them.
+    Makes a design of at most `cycles` cycles per frame within bounds that include its FIFOs, if that is found.
 
     FIFOs are sized after the search. Where they break the bound of block RAMs, they go to LUTs; where they break
     another one, it is tightened by as much; in the end all bounds are approached at once.
     """
     bounds, block_ram = limits, True
-    over: Limits | None = None
     for weights in (WEIGHTS, WEIGHTS, WEIGHTS, shares(limits)):
         layout = cheapest(space, cycles, bounds, weights)
         bounds = limits
         if layout is None:
             continue
         used = build(module, layout, block_ram)
-        over = {kind: used[kind] - limit for kind, limit in limits.items() if used[kind] > limit}
-        if not over:
-            break
-        if block_ram and "bram18" in over:
+        over = {kind: max(0, used[kind] - limit) for kind, limit in limits.items()}
+        if not any(over.values()):
+            return True
+        if block_ram and over.get("bram18"):
             block_ram = False
         else:
-            bounds = tightened(limits, over)
-    return over
-
-
-def tightened(bounds: Limits, over: Limits) -> Limits:
-    """
-    Bounds less what is too much.
-    """
-    return {kind: bound - over.get(kind, 0) for kind, bound in bounds.items()}
+            bounds = {kind: limit - over[kind] for kind, limit in limits.items()}
+    return False
 
 
 def fastest_within(module: ModuleOp, space: Space, limits: Limits) -> int | None:
     """
     Makes the fastest design within bounds that is found and returns its cycles per frame; None where there is none.
 
-    Where FIFOs break the bounds at one rate, the next one is sought with as much less; at last, the slowest is tried.
+    A slower rate is taken to be found where a faster one is, so that few are tried.
     """
-    bounds = limits
-    while (cycles := fastest_cycles(space, bounds)) is not None:
-        over = build_within(module, space, cycles, limits)
-        if over is None:
-            break
-        if not over:
-            return cycles
-        bounds = tightened(bounds, over)
-    slowest = space.candidates[-1]
-    return slowest if build_within(module, space, slowest, limits) == {} else None
+    fastest = fastest_cycles(space, limits)
+    if fastest is None:
+        return None
+    rates = space.candidates[space.candidates.index(fastest) :]
+    index = first(len(rates), lambda i: build_within(module, space, rates[i], limits))
+    return rates[index] if index is not None and build_within(module, space, rates[index], limits) else None
 
 
 def smallest(module: ModuleOp, space: Space, limits: Limits) -> str:
@@ -202,7 +189,7 @@ class SchedulePass(ModulePass):
         """
         found = processes(module)
         cycles = default_budget(found) if self.rate is None else self.rate
-        if build_within(module, layouts(found, self.xnor, most=cycles), cycles, self.limits) == {}:
+        if build_within(module, layouts(found, self.xnor, most=cycles), cycles, self.limits):
             return
         unschedule(module)
         space = layouts(processes(module), self.xnor)
@@ -239,7 +226,9 @@ def fit(module: ModuleOp, target: str, step: SchedulePass, rebuild: bool = True)
     """
     chosen, used = device(target), used_by(module)
     if not chosen.dsp48e2 and any(map(uses_dsp_xnor, processes(module))):
-        raise PassFailedException(f"{target} has no DSP48E2, which XNORs in DSPs need; use --xnor lut or another device")
+        raise PassFailedException(
+            f"{target} has no DSP48E2, which XNORs in DSPs need; use --xnor lut or another device"
+        )
     kind = chosen.overflow(used)
     if kind is None:
         return

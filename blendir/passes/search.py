@@ -6,7 +6,7 @@ neighbours differ, by constraint programming (OR-tools CP-SAT, one worker, fixed
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -203,18 +203,23 @@ def cheapest(space: Space, cycles: int, limits: Limits, weights: Sequence[int] =
     return model.solve(weights)
 
 
+def first(count: int, fits: Callable[[int], bool]) -> int | None:
+    """
+    The first of the numbers below `count` that fits, where all after one that fits do too; the first ones are tried
+    first.
+    """
+    low, step = 0, 1
+    while low + step <= count and not fits(low + step - 1):
+        low, step = low + step, 2 * step
+    index = bisect_left(range(count), True, low, min(low + step - 1, count), key=fits)
+    return index if index < count else None
+
+
 def fastest_cycles(space: Space, limits: Limits) -> int | None:
     """
     The least cycles per frame within `limits`; None where even the slowest layout does not fit.
     """
     candidates = space.candidates
-
-    def fits(cycles: int) -> bool:
-        return cheapest(space, cycles, limits) is not None
-
-    low = high = bisect_left(candidates, True, key=lambda cycles: space.may_fit(cycles, limits))
-    while high < len(candidates) and not fits(candidates[high]):
-        low, high = high + 1, 2 * high - low + 1
-    high = min(high, len(candidates))
-    index = bisect_left(candidates, True, low, high, key=fits)
-    return candidates[index] if index < len(candidates) else None
+    start = bisect_left(candidates, True, key=lambda cycles: space.may_fit(cycles, limits))
+    index = first(len(candidates) - start, lambda i: cheapest(space, candidates[start + i], limits) is not None)
+    return None if index is None else candidates[start + index]

@@ -55,43 +55,43 @@ class Firing:
 
 
 @dataclass(frozen=True)
+class Run:
+    """
+    A batch of frames that enter every `interval` cycles: when the last word of each leaves, the most beats that each
+    FIFO holds before the last one enters, and when the third one (or the last) is in each process, from its first read
+    to after its last write, counted from when it enters.
+    """
+
+    frames: int
+    interval: int
+    leaving: Times
+    held: dict[SSAValue, int]
+    spans: dict[stream.ProcessOp, tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class Timing:
     """
-    What the simulation found, in cycles; `spans` says when a frame of the steady state is in a process, from its first
-    read to its last write, counted from when its first beat enters the design. `chained` is the batch in which that is.
+    What the simulation found, in cycles; `chained` is a batch at the full rate.
     """
 
     frame_interval: int
     first_frame_latency: int
     cycles: dict[stream.ProcessOp, int]
-    spans: dict[stream.ProcessOp, tuple[int, int]]
     chained: Run
+
+    @property
+    def spans(self) -> dict[stream.ProcessOp, tuple[int, int]]:
+        """
+        When a frame of the steady state is in each process.
+        """
+        return self.chained.spans
 
     def batch_cycles(self, frames: int) -> int:
         """
         Cycles of a batch that finds the pipeline idle: no frame waits for the one before it.
         """
         return self.first_frame_latency + (frames - 1) * self.frame_interval
-
-
-@dataclass(frozen=True)
-class Run:
-    """
-    A batch of frames that enter every `interval` cycles: the cycles in which the beats of each FIFO land and are read.
-    """
-
-    frames: int
-    interval: int
-    landed: dict[SSAValue, Times]
-    read: dict[SSAValue, Times]
-
-    @property
-    def leaving(self) -> Times:
-        """
-        When the last word of each frame leaves.
-        """
-        words = next(landed for value, landed in self.landed.items() if value not in self.read)
-        return words[len(words) // self.frames - 1 :: len(words) // self.frames]
 
 
 def firing(op: stream.ProcessOp, frames: int) -> Firing:
@@ -262,18 +262,7 @@ def simulate(module: ModuleOp) -> Timing:
     found = processes(module)
     cycles = {op: cycles_per_frame(op) for op in found}
     first, chained = run_full_rate(found, max(cycles.values()))
-    spans = {op: span(op, chained, 2) for op in found}
-    return Timing(int(chained.leaving[3] - chained.leaving[2]), int(first.leaving[0]) + 1, cycles, spans, chained)
-
-
-def span(op: stream.ProcessOp, batch: Run, frame: int) -> tuple[int, int]:
-    """
-    When a frame is in a process, from its first read to after its last write, counted from when the frame enters.
-    """
-    entered = frame * batch.interval
-    reads = [batch.read[v].reshape(batch.frames, -1)[frame, 0] for v in op.operands if v in batch.read]
-    writes = [batch.landed[v].reshape(batch.frames, -1)[frame, -1] for v in op.results]
-    return int(min(reads, default=entered)) - entered, int(max(writes)) - entered + 1
+    return Timing(int(chained.leaving[3] - chained.leaving[2]), int(first.leaving[0]) + 1, cycles, chained)
 
 
 def run_full_rate(found: list[stream.ProcessOp], interval: int) -> tuple[Run, Run]:
@@ -290,54 +279,48 @@ def run_full_rate(found: list[stream.ProcessOp], interval: int) -> tuple[Run, Ru
 
 def run(found: list[stream.ProcessOp], frames: int, interval: int) -> Run:
     """
-    Runs a batch; the source spreads each frame over its interval.
+    Runs a batch; the source spreads each frame over its interval. Times of beats are kept until they are read.
     """
-    result = Run(frames, interval, {}, {})
+    landed: dict[SSAValue, Times] = {}
+    held: dict[SSAValue, int] = {}
+    spans: dict[stream.ProcessOp, tuple[int, int]] = {}
     for op in found:
         pattern = firing(op, frames)
-        inputs = [v for v in op.operands if v in result.landed]
-        waits = [
-            Waits(reads, np.maximum.accumulate(result.landed[v] + forward_latency(v) - reads))
-            for v, reads in zip(inputs, pattern.reads, strict=False)
-        ]
-        share = pattern.count // frames
+        index = np.arange(pattern.count)
+        inputs = dict(zip((v for v in op.operands if v in landed), pattern.reads, strict=True))
+        if isinstance(op, stream.SourceOp):
+            times = index * interval // (pattern.count // frames)
+        else:
+            ready = np.full(pattern.count, np.iinfo(np.int64).min // 2)
+            for value, reads in inputs.items():
+                ready[reads] = np.maximum(ready[reads], landed[value] + forward_latency(value))
+            times = index + np.maximum.accumulate(ready - index)
+        written = {v: landings(op, times, writes) for v, writes in zip(op.results, pattern.writes, strict=True)}
+        spans[op] = span([times[reads] for reads in inputs.values()], list(written.values()), frames, interval)
+        for value, reads in inputs.items():
+            held[value] = most_held(landed.pop(value), times[reads], (frames - 1) * interval)
+        landed |= written
+    (words,) = landed.values()
+    return Run(frames, interval, words[len(words) // frames - 1 :: len(words) // frames], held, spans)
 
-        def when(firings: Times, waits: list[Waits] = waits, share: int = share) -> Times:
-            if not waits:
-                return firings * interval // share
-            return firings + np.max([w.until(firings) for w in waits], axis=0)
 
-        for value, reads in zip(inputs, pattern.reads, strict=False):
-            result.read[value] = compact(when(reads))
-        for value, writes in zip(op.results, pattern.writes, strict=True):
-            result.landed[value] = compact(landings(op, when, writes, pattern.count - 1))
-    return result
-
-
-def compact(times: Times) -> Times:
+def span(reads: list[Times], writes: list[Times], frames: int, interval: int) -> tuple[int, int]:
     """
-    Rising times in 32 bits where they fit: a batch of a large network has 10**8 of them.
+    When the third frame of a batch (or the last) is in a process, counted from when it enters the design.
     """
-    return times.astype(np.int32) if times[-1] <= np.iinfo(np.int32).max else times
+    frame = min(2, frames - 1)
+    begin = min((int(times.reshape(frames, -1)[frame, 0]) for times in reads), default=frame * interval)
+    end = max(int(times.reshape(frames, -1)[frame, -1]) for times in writes)
+    return begin - frame * interval, end + 1 - frame * interval
 
 
-@dataclass(frozen=True)
-class Waits:
+def most_held(landed: Times, read: Times, until: int) -> int:
     """
-    By how much a process waits for an input, from the first firing that reads it on: at the firings `reads`, `late`.
+    The most beats in a FIFO while some land, before a cycle.
     """
-
-    reads: Times
-    late: Times
-
-    def until(self, firings: Times) -> Times:
-        """
-        The wait that each firing knows of.
-        """
-        if firings is self.reads:
-            return self.late
-        before = np.searchsorted(self.reads, firings, side="right") - 1
-        return np.where(before < 0, np.iinfo(np.int64).min // 2, self.late[before])
+    landed = landed[landed < until]
+    held = np.arange(1, len(landed) + 1) - np.searchsorted(read, landed, side="right")
+    return int(held.max(initial=0))
 
 
 def landings(op: stream.ProcessOp, when: Callable[[Times], Times], writes: Times, last: int) -> Times:

@@ -43,8 +43,9 @@ def cli() -> None:
     """
     Compiles PyTorch networks that blend binary and fixed-point convolutions to bit-exact HLS C++.
 
-    MODEL is a zoo name (`blendir models` lists them) or package.module:factory, a function in your own code that
-    returns an nn.Module or (nn.Module, example). Exit codes: 0 fine, 1 found wrong, 2 bad use, 3 a fault in blendir.
+    MODEL is a zoo name (`blendir models` lists them), package.module:factory, a function in your own code that returns
+    an nn.Module or (nn.Module, example), or net.onnx, an ONNX or QONNX file. Exit codes: 0 fine, 1 found wrong, 2 bad
+    use, 3 a fault in blendir.
     """
 
 

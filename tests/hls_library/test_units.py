@@ -514,9 +514,9 @@ def concat_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int
 
 def reorder_case(index: int, rng: random.Random, loops: list[tuple[int, int]], width: int, frames: int) -> Case:
     loops = [(1, 0)] * (4 - len(loops)) + loops
-    cfg = {"N": width} | {f"{name}{k}": v for k, loop in enumerate(loops, 1) for name, v in zip("ES", loop, strict=True)}
-    order = [0]
-    for extent, step in loops:
+    cfg, order = {"N": width}, [0]
+    for k, (extent, step) in enumerate(loops, 1):
+        cfg |= {f"E{k}": extent, f"S{k}": step}
         order = [at + i * step for at in order for i in range(extent)]
     x = values(rng, (frames, len(order)), width, signed=False)
     b = Builder(index, "reorder", cfg, frames)

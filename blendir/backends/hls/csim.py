@@ -118,9 +118,9 @@ def frame_order(op: ProcessOp, index: int) -> Array:
     Where element i of a process's tensor lies in a frame of its stream.
     """
     order = op.bit_order if isinstance(op, ResidualOp) and index == 1 else op.order
-    if order is not None:
-        return np.array(order.get_values(), np.int64)
     value = op.results[index] if op.results and index < len(op.results) else op.operands[0]
     kind = stream_type(value if hasattr(value.type, "length") else op.operands[0])
     channels, pixels = kind.length.data, kind.positions
+    if order is not None:
+        return np.array(order.get_values() or range(channels * pixels), np.int64)
     return (np.arange(pixels) * channels + np.arange(channels)[:, None]).reshape(-1)

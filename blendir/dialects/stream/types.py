@@ -117,7 +117,8 @@ class ProcessOp(IRDLOperation, ABC):
     """
     A hardware process; `layer` names the result it computes, `fifo_depths` and `fifo_storage` describe the FIFO behind
     each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says
-    where the elements of the tensor that it computes lie in the stream, if not in raster order.
+    where the elements of the tensor that it computes lie in the stream, if not in raster order, and is empty where they
+    follow one another.
 
     The static schedule: `start` is the cycle of the first firing for a frame of the steady state, counted from when the
     frame enters the design, and `interval` the number of cycles per frame that the process is busy.

@@ -25,8 +25,8 @@ def reaches(function: Function, level: float, x: float) -> bool:
 
 class ThresholdOfActivation(RewritePattern):
     """
-    `threshold(f(x), t) == threshold(x, t')`, t' the first double with `f(t') >= t`: f rises, or rises wherever it is
-    not negative, has the sign of x and t is not negative.
+    `threshold(f(x), t) == threshold(x, t')`, t' the first double with `f(t') >= t`, where f rises, or has the sign of x
+    and rises from 0 on, and t is not negative.
     """
 
     @op_type_rewrite_pattern
@@ -35,7 +35,7 @@ class ThresholdOfActivation(RewritePattern):
         if not isinstance(inner, ActivationOp):
             return
         function, limits = inner.function.data, constant_value(op.threshold)
-        if function in LEAST and bool((limits < 0).any()):
+        if function in LEAST and bool((limits < 0).any() or (function is Function.HARDSWISH and (limits == 0).any())):
             return
         found = [
             0.0 if function in LEAST and limit == 0 else first_double(partial(reaches, function, limit), 0.0)
