@@ -204,13 +204,13 @@ def region(found: list[stream.ProcessOp], values: set[SSAValue]) -> list[stream.
 
 def frames_held(op: stream.ProcessOp) -> int:
     """
-    How many further frames results wait for, at most: one for a line buffer or a frame memory, for what leaves while the next position
-    is read, or where positions are combined, and those that push a pipeline of style stp.
+    How many further frames results wait for, at most: one for a line buffer or a frame memory, for what leaves while
+    the next position is read, or where positions are combined, and those that push a pipeline of style stp.
     """
     combines = any(stream_type(v).positions != stream_type(w).positions for v in sources(op) for w in streams(op))
     pushed = -(-latency_of(op) // cycles_per_frame(op)) if stops_when_starved(op) else 0
-    lags = isinstance(op, stream.LayerNormOp | stream.ReorderOp) or (isinstance(op, stream.WindowOp) and op.geometry[0] != (1, 1))
-    return pushed + (combines or lags)
+    window = isinstance(op, stream.WindowOp) and op.geometry[0] != (1, 1)
+    return pushed + (combines or window or isinstance(op, stream.LayerNormOp | stream.ReorderOp))
 
 
 def fifo_storage(kind: StreamType, depth: int) -> str:

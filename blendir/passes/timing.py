@@ -286,20 +286,24 @@ def run(found: list[stream.ProcessOp], frames: int, interval: int) -> Run:
     spans: dict[stream.ProcessOp, tuple[int, int]] = {}
     for op in found:
         pattern = firing(op, frames)
-        index = np.arange(pattern.count)
-        inputs = dict(zip((v for v in op.operands if v in landed), pattern.reads, strict=True))
-        if isinstance(op, stream.SourceOp):
-            times = index * interval // (pattern.count // frames)
-        else:
-            ready = np.full(pattern.count, np.iinfo(np.int64).min // 2)
-            for value, reads in inputs.items():
-                ready[reads] = np.maximum(ready[reads], landed[value] + forward_latency(value))
-            times = index + np.maximum.accumulate(ready - index)
-        written = {v: landings(op, times, writes) for v, writes in zip(op.results, pattern.writes, strict=True)}
-        spans[op] = span([times[reads] for reads in inputs.values()], list(written.values()), frames, interval)
-        for value, reads in inputs.items():
-            held[value] = most_held(landed.pop(value), times[reads], (frames - 1) * interval)
-        landed |= written
+        inputs = [v for v in op.operands if v in landed]
+        waits = [
+            Waits(reads, np.maximum.accumulate(landed[v] + forward_latency(v) - reads))
+            for v, reads in zip(inputs, pattern.reads, strict=True)
+        ]
+        share = pattern.count // frames
+
+        def when(firings: Times, waits: list[Waits] = waits, share: int = share) -> Times:
+            if not waits:
+                return firings * interval // share
+            return firings + np.max([w.until(firings) for w in waits], axis=0)
+
+        read = [compact(when(reads)) for reads in pattern.reads]
+        written = [compact(landings(op, when, writes, pattern.count - 1)) for writes in pattern.writes]
+        spans[op] = span(read, written, frames, interval)
+        for value, times in zip(inputs, read, strict=True):
+            held[value] = most_held(landed.pop(value), times, (frames - 1) * interval)
+        landed |= dict(zip(op.results, written, strict=True))
     (words,) = landed.values()
     return Run(frames, interval, words[len(words) // frames - 1 :: len(words) // frames], held, spans)
 
@@ -321,6 +325,32 @@ def most_held(landed: Times, read: Times, until: int) -> int:
     landed = landed[landed < until]
     held = np.arange(1, len(landed) + 1) - np.searchsorted(read, landed, side="right")
     return int(held.max(initial=0))
+
+
+def compact(times: Times) -> Times:
+    """
+    Rising times in 32 bits where they fit: a batch of a large network has 10**8 of them.
+    """
+    return times.astype(np.int32) if times[-1] <= np.iinfo(np.int32).max else times
+
+
+@dataclass(frozen=True)
+class Waits:
+    """
+    By how much a process waits for an input, from the first firing that reads it on: at the firings `reads`, `late`.
+    """
+
+    reads: Times
+    late: Times
+
+    def until(self, firings: Times) -> Times:
+        """
+        The wait that each firing knows of.
+        """
+        if firings is self.reads:
+            return self.late
+        before = np.searchsorted(self.reads, firings, side="right") - 1
+        return np.where(before < 0, np.iinfo(np.int64).min // 2, self.late[before])
 
 
 def landings(op: stream.ProcessOp, when: Callable[[Times], Times], writes: Times, last: int) -> Times:
