@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from xdsl.dialects.builtin import ModuleOp, f64
 
 import blendir
-from blendir.dialects.blend import BinaryConv2dOp, BinaryLinearOp, BlendOp, Conv2dOp, ThresholdOp, tensor_type
+from blendir.dialects.blend import BinaryConv2dOp, BinaryLinearOp, BlendOp, ClampOp, Conv2dOp, ThresholdOp, tensor_type
 
 with warnings.catch_warnings():
     # of libraries that Brevitas looks for
@@ -122,6 +122,8 @@ def test_layers_are_recognized(network: tuple[str, nn.Module, ModuleOp]):
     real, bits = (["1"], ["4", "10"]) if name == "convolutional" else (["stem"], ["conv"])
     assert layers(module, Conv2dOp) == real
     assert layers(module, BinaryConv2dOp, BinaryLinearOp) == bits
+    # one per quantizer
+    assert len(layers(module, ClampOp)) == (3 if name == "convolutional" else 1)
 
 
 def test_stages_agree(network: tuple[str, nn.Module, ModuleOp], tmp_path: Path):

@@ -114,6 +114,7 @@ ELEMENTWISE: dict[str, Function] = {
     "clamp_high": lambda x: x.clamp(max=0.25),
     "clamp_tensors": lambda x: torch.clamp(x, torch.tensor(-0.5), torch.tensor(0.5)),
     "clamp_crossed": lambda x: torch.clamp(x, 1.0, -1.0),
+    "clamp_twice": lambda x: x.clamp(-0.5, 0.5).clamp(0.25, 2.0) + x.clamp(max=0.5).clamp(min=0.75),
     "maximum": lambda x: torch.maximum(x, torch.zeros_like(x)),
     "minimum": lambda x: torch.minimum(torch.tensor(0.5), x),
     "relu6": lambda x: F.relu6(4 * x),

@@ -227,7 +227,7 @@ def test_zero_padding_of_levels_is_exact(low: float) -> None:
     Outside taps add nothing, not the nearest level: behind the first activation only the last layer rounds.
     """
     model, frames = network(lambda: Quantize(low, 1.0, 3))
-    stages = lowered(imported(model, frames), frames, bits=20, skip_bits=20)
+    stages = lowered(imported(model, frames), frames, quantize_bits=20, quantize_skip_bits=20)
     y, fixed = (blendir.run(stages[s], frames.numpy()) for s in ("folded", "fixed"))
     close = np.abs(fixed - y).max(axis=1) < 1e-2
     assert close.sum() >= len(frames) - 1  # a frame may round to another level at the first activation
@@ -291,8 +291,8 @@ NETWORKS = [
     entry("dsq", lambda: dsq(replace(DSQ20, **NARROW))),
     entry("dsq-uneven", lambda: dsq(replace(DSQ20, **NARROW, **BITS))),
     entry("irnet", lambda: irnet(replace(RESNET20, **NARROW))),
-    entry("fracbnn", lambda: fracbnn(replace(FRACBNN20, **NARROW, resolution=64))),
-    entry("fracbnn-1bit", lambda: fracbnn(replace(FRACBNN20, **NARROW, resolution=64, gated=False))),
+    entry("fracbnn", lambda: fracbnn(replace(FRACBNN20, **NARROW, resolution=15))),
+    entry("fracbnn-1bit", lambda: fracbnn(replace(FRACBNN20, **NARROW, resolution=15, gated=False))),
 ]
 COMPILED = {"dorefa", "irnet", "fracbnn"}
 

@@ -29,7 +29,7 @@ from blendir.dialects.stream import StreamType, loop_nest, stream_type
 from blendir.frontend import from_torch
 from blendir.interpreter import run_module
 from blendir.models.initialize import seeded
-from blendir.models.mixer import B4, DOUBLE_S4, S4, Mixer, MixerConfig
+from blendir.models.mixer import B4, DOUBLE_S4, S4, Mixer, MixerConfig, Transposed
 from blendir.passes import leaves, pipeline
 from blendir.passes.fifos import deadlock_free_depths
 from blendir.passes.resources import Fold, unit_cost
@@ -164,6 +164,10 @@ class TestImport:
         x = np.random.default_rng(0).normal(size=(3, *shape))
         module = from_torch(model, x)
         np.testing.assert_allclose(run_module(module, x), in_pytorch(model, x), rtol=0, atol=CLOSE)
+
+    def test_tokens_as_input(self) -> None:
+        model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), Transposed(nn.Linear(5, 3)), nn.Flatten(), nn.Linear(12, 2))
+        check_stages(model.eval(), np.random.default_rng(0).normal(size=(4, 5, 6)))
 
     def test_a_product_with_a_matrix(self) -> None:
         class Product(nn.Module):

@@ -129,7 +129,7 @@ def test_strided_rows_are_windows_of_single_pixels() -> None:
     (pool,) = [op for op in stages["folded"].walk() if isinstance(op, blend.MaxPool2dOp)]
     assert (pool.window, pool.stride) == ((1, 1), (2, 3))
     window = next(op for op in processes(stages["stream"]) if op.name == "stream.window")
-    assert firing(window, 1).count == 5 * 7 * 4  # an element per cycle, and no line to wait for
+    assert firing(window, 1).writes[0][0] == 4 - 1  # the first pixel leaves with its last element
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_strided_rows_are_windows_of_single_pixels() -> None:
     [
         (lambda x: x[:, :, 1::2], "rows or columns other than every n-th"),
         (lambda x: x.flip(3), "rows or columns other than every n-th"),
-        (lambda x: F.pad(x, (0, 0, 0, 0, 1, 1), value=1.0), "pad"),
+        (lambda x: F.pad(x, (0, 0, 0, 0, 1, -1), value=1.0), "pad"),
     ],
 )
 def test_refused(function: Callable[[Tensor], Tensor], message: str) -> None:

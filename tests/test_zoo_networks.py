@@ -26,8 +26,8 @@ from blendir.tools.counts import count
 IMAGE = (3, 8, 8)
 FRAMES = 4
 BINARY_ON_PIXELS = {"cnv": ("features.0.0",)}
-RESNET = replace(BIREAL18, image=IMAGE, widths=(6, 50), blocks_per_stage=2)
-MOBILENET = replace(REACTNET_MOBILE, image=IMAGE, stem=13, blocks=((26, 1), (52, 2), (52, 1)))
+RESNET = replace(BIREAL18, image=IMAGE, widths=(6, 50), blocks_per_stage=1)
+MOBILENET = replace(REACTNET_MOBILE, image=IMAGE, stem=25, blocks=((50, 2), (50, 1)))
 ALEXNET = replace(XNORNET_ALEXNET, image=(3, 15, 15), stem=6, convs=((9, 5, False), (50, 3, True)), hidden=(49, 20))
 
 
@@ -38,7 +38,7 @@ def entry(name: str, make: Callable[[], nn.Module], image: tuple[int, int, int])
 NARROW = [
     entry(
         "neuroblend",
-        lambda: BlendNet(replace(NEUROBLEND18, image=IMAGE, widths=(6, 49), modules_per_stage=2, classes=7)),
+        lambda: BlendNet(replace(NEUROBLEND18, image=IMAGE, widths=(6, 49), modules_per_stage=1, classes=7)),
         IMAGE,
     ),
     entry("bireal", lambda: bireal(RESNET), IMAGE),

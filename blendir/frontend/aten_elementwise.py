@@ -157,9 +157,12 @@ def leaky_relu(e: Emitter, x: SSAValue, negative_slope: float = 0.01) -> Result:
 
 def bounded(e: Emitter, x: SSAValue, low: float, high: float) -> SSAValue:
     """
-    `min(max(x, low), high)`, as relu where that is the same.
+    `min(max(x, low), high)`, as relu where that is the same; `clamp(clamp(x, a, b), low, high)` is one clamp.
     """
     x = e.real(x)
+    if isinstance(x.owner, ClampOp):
+        low, high = (min(max(v.value.data, low), high) for v in (x.owner.low, x.owner.high))
+        x = x.owner.input
     if (low, high) == (0.0, math.inf):
         return e.emit(ReluOp(x))
     return e.emit(ClampOp(x, low, high))

@@ -245,9 +245,7 @@ class Emitter:
         parameters = (self.constant(a, w) for a, w in ((c, "center"), (s, "scale"), (o, "offset")))
         return self.emit(AffineOp(x, *parameters, axis=axis), word)
 
-    def affine_of_frame(
-        self, x: SSAValue, center: Constant, scale: Constant, offset: Constant, word: str
-    ) -> SSAValue:
+    def affine_of_frame(self, x: SSAValue, center: Constant, scale: Constant, offset: Constant, word: str) -> SSAValue:
         """
         The same with numbers that vary along several axes: an affine for each of them where the numbers are products
         of scales along each, as in XNOR-Net++ (Bulat and Tzimiropoulos, 2019), else one on the flat frame.

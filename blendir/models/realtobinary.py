@@ -115,9 +115,8 @@ class RealToBinaryNet(nn.Module):
         self.stem = nn.Sequential(conv, nn.BatchNorm2d(first), nn.PReLU(first))
         sizes = [(config.image[1] >> s, config.image[2] >> s) for s in range(len(config.widths))]
         stages = [(w, s) for w, s in zip(config.widths, sizes, strict=True) for _ in range(config.convs_per_stage)]
-        self.blocks = nn.Sequential(
-            *(RealToBinaryModule(i, o, size, config.squeeze) for (i, _), (o, size) in pairwise([(first, ()), *stages]))
-        )
+        steps = pairwise([(first, sizes[0]), *stages])
+        self.blocks = nn.Sequential(*(RealToBinaryModule(i, o, size, config.squeeze) for (i, _), (o, size) in steps))
         self.fc = nn.Linear(last, config.classes)
 
     def forward(self, x: Tensor) -> Tensor:

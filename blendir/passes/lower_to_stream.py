@@ -122,12 +122,14 @@ class Lowering:
         """
         kind = tensor_type(argument)
         shape = kind.get_shape()[1:]
-        if len(shape) not in (1, 3):
-            raise PassFailedException(f"input of shape {list(shape)}: frames should be [C, H, W] or [features]")
-        rows, columns = shape[1:] if len(shape) == 3 else (1, 1)
-        result = stream.StreamType(rows, columns, shape[0], kind.element_type)
-        value = self.emit(stream.SourceOp(argument, result, "input"))
-        self.placed[argument] = Placed(value, raster(shape))
+        if len(shape) > 3:
+            raise PassFailedException(
+                f"input of shape {list(shape)}: frames should be [C, H, W], [positions, features] or [features]"
+            )
+        rows, columns, length = stream.source_frames(kind)
+        value = self.emit(stream.SourceOp(argument, stream.StreamType(rows, columns, length, kind.element_type), "input"))
+        order = np.arange(rows * length).reshape(shape) if len(shape) == 2 else raster(shape)
+        self.placed[argument] = Placed(value, order)
 
     def sink(self, op: func.ReturnOp) -> None:
         """
@@ -445,7 +447,7 @@ class Lowering:
         if op.is_gate:
             lanes = a.order.reshape(len(a.order), -1) % kind.length.data
             if len(lanes) != kind.length.data or (lanes != lanes[:, :1]).any():
-                raise PassFailedException(f"{op.layer_name}: its channels do not stream together; gate before a reshape")
+                raise PassFailedException(f"{op.layer_name}: its channels do not stream together; reshape later")
             frames, order = (1, 1, kind.length.data), lanes[:, 0].reshape(b.order.shape)
         if not np.array_equal(b.order, order) or (other.rows.data, other.columns.data, other.length.data) != frames:
             b = self.reordered(b, order, frames, op.layer_name)

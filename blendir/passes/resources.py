@@ -205,13 +205,12 @@ def _(op: stream.ResidualOp, fold: Fold) -> Cost:
 
 @unit_cost.register
 def _(op: stream.MultiplyOp, fold: Fold) -> Cost:
-    a, b = stream_type(op.lhs), stream_type(op.rhs)
-    result, shift = stream_type(op.result).format, a.format.frac + b.format.frac - stream_type(op.result).format.frac
-    unit = leaves.product(*(k.format.width + (not k.format.signed) for k in (a, b)), max(0, shift), result.width)
-    cost = scaled(unit, fold.reads)
+    a, b, result = (stream_type(v).format for v in (op.lhs, op.rhs, op.result))
+    shift = max(0, a.frac + b.frac - result.frac)
+    cost = scaled(leaves.product(a.width + (not a.signed), b.width + (not b.signed), shift, result.width), fold.reads)
     if op.held == 1:
         return cost
-    return cost + leaves.delay(fold.reads * b.format.width, b.length.data // fold.reads)
+    return cost + leaves.delay(fold.reads * b.width, stream_type(op.rhs).length.data // fold.reads)
 
 
 def standard_widths(op: stream.LayerNormOp) -> dict[str, int]:

@@ -34,7 +34,7 @@ builtin.module @two_levels_are_bits {
 // Of pixels the thresholds are integers.
 
 // CHECK-LABEL: builtin.module @pixels {
-// CHECK: blend.constant dense<{{\[\[}}65, 193], [65, 193{{\]\]}}> : tensor<2x2xi64>
+// CHECK: blend.constant dense<{{\[\[}}65, 192], [65, 192{{\]\]}}> : tensor<2x2xi64>
 // CHECK: blend.multi_threshold %x
 builtin.module @pixels {
   func.func @main(%x : tensor<1x2x2x2xui8>) -> tensor<1x2x2x2xf64> {

@@ -115,7 +115,7 @@ func.func @affine_of_affine(%x : tensor<1x2xf64>) -> tensor<1x2xf64> {
 // CHECK: blend.affine {{.*}}axis = 2
 func.func @affine_of_affine_on_other_axes(%x : tensor<1x2x2xf64>) -> tensor<1x2x2xf64> {
   %one = blend.constant dense<1.0> : tensor<2xf64>
-  %two = blend.constant dense<2.0> : tensor<2xf64>
+  %two = blend.constant dense<[2.0, 3.0]> : tensor<2xf64>
   %a = blend.affine %x, %one, %two, %one : (tensor<1x2x2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) -> tensor<1x2x2xf64>
   %b = blend.affine %a, %one, %two, %one {axis = 2 : i64} : (tensor<1x2x2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) -> tensor<1x2x2xf64>
   func.return %b : tensor<1x2x2xf64>

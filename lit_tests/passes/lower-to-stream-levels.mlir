@@ -1,4 +1,4 @@
-// RUN: blendir-opt %s --quantize --lower-to-stream --split-input-file | filecheck %s
+// RUN: blendir-opt %s --lower-to-stream --split-input-file | filecheck %s
 
 // CHECK-LABEL: builtin.module @levels {
 // CHECK: blend.constant dense<{{\[\[}}3, 5], [-1, 6{{\]\]}}> : tensor<2x2xi64>

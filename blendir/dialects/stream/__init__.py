@@ -22,7 +22,7 @@ from blendir.dialects.stream.levels import MultiThresholdOp
 from blendir.dialects.stream.lookup import LookupOp
 from blendir.dialects.stream.multiply import MultiplyOp
 from blendir.dialects.stream.reorder import MAX_LOOPS, Nest, ReorderOp, loop_nest
-from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp, TakeOp
+from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp, TakeOp, source_frames
 from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
 from blendir.dialects.stream.windows import (
     BinaryMvuOp,
@@ -95,5 +95,6 @@ __all__ = [
     "ThresholdOp",
     "WindowOp",
     "loop_nest",
+    "source_frames",
     "stream_type",
 ]

@@ -35,7 +35,8 @@ from blendir.dialects.stream.types import (
 @irdl_op_definition
 class SourceOp(ProcessOp):
     """
-    Frames [1, C, H, W] (or [1, features]) of the caller become a stream of H x W positions of C elements.
+    Frames [1, C, H, W] of the caller become a stream of H x W positions of C elements, [1, positions, features] and
+    [1, features] one of as many positions as they say.
     """
 
     name = "stream.source"
@@ -47,9 +48,21 @@ class SourceOp(ProcessOp):
         super().__init__(operands=[source], result_types=[result], attributes={"layer": layer_attr(layer)})
 
     def verify_(self) -> None:
-        shape = tensor_type(self.input).get_shape()
-        rows, columns = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
-        require_frames("result", self.result, rows, columns, shape[1])
+        require_frames("result", self.result, *source_frames(tensor_type(self.input)))
+
+
+def source_frames(kind: TensorType[Attribute]) -> tuple[int, int, int]:
+    """
+    Rows, columns and length of the stream of the caller's frames.
+    """
+    shape = kind.get_shape()
+    match len(shape):
+        case 4:
+            return shape[2], shape[3], shape[1]
+        case 3:
+            return shape[1], 1, shape[2]
+        case _:
+            return 1, 1, shape[1]
 
 
 @irdl_op_definition

@@ -13,6 +13,7 @@ from blendir.dialects.blend import (
     BitsToValueOp,
     Conv2dOp,
     LinearOp,
+    RoundOp,
     TakeOp,
     ThresholdOp,
     constant_value,
@@ -47,6 +48,20 @@ class TakeOfAffine(RewritePattern):
         layer = layer_of(op)
         moved = TakeOp(inner.input, op.picks, taken, layer)
         rewriter.replace(op, [moved, *affine_ops(moved.result, affine, axis, f"{layer}.affine")])
+
+
+class TakeOfRound(RewritePattern):
+    """
+    `take(round(x)) == round(take(x))`.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TakeOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if isinstance(inner, RoundOp):
+            layer = layer_of(op)
+            moved = TakeOp(inner.input, op.picks, op.axis.value.data, layer)
+            rewriter.replace(op, [moved, RoundOp(moved.result, f"{layer}.round")])
 
 
 class TakeOfBits(RewritePattern):
@@ -116,5 +131,11 @@ class LinearOfTake(RewritePattern):
             rewriter.replace(op, [w, LinearOp(inner.input, w.result, op.bias, layer_of(op))])
 
 
-EXACT_TAKES: tuple[type[RewritePattern], ...] = (DropIdentityTake, MergeTakes, MovesAreTake, TakeOfBits)
+EXACT_TAKES: tuple[type[RewritePattern], ...] = (
+    DropIdentityTake,
+    MergeTakes,
+    MovesAreTake,
+    TakeOfRound,
+    TakeOfBits,
+)
 TAKES: tuple[type[RewritePattern], ...] = (*EXACT_TAKES, TakeOfAffine, ConvOfTake, LinearOfTake)
