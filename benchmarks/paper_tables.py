@@ -153,7 +153,7 @@ def ours(counts: dict[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     counted = {row["name"]: row for row in model_rows([row.name for row in ROWS], quiet=False)}
-    print("| | MB, paper | convention | ours | FPMAC, paper | convention | ours | BMAC, paper | convention | ours |")
+    print("| | MB, paper | convention | here | FPMAC, paper | convention | here | BMAC, paper | convention | here |")
     print("|---|" + "--:|" * 9)
     for row in ROWS:
         found, by_convention = ours(counted[row.name]), conventions(row)

@@ -37,6 +37,15 @@ class Binary(nn.Conv2d):
         return F.conv2d(bits, torch.sign(self.weight), None, self.stride, self.padding)
 
 
+class Levels(nn.Module):
+    """
+    An activation of four levels.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.round(x.clamp(0, 3))
+
+
 class Representative(nn.Module):
     """
     A stem, a residual, a downsampling, a mixing and a concatenating block, pools of everything, a gate, three heads.
@@ -56,7 +65,7 @@ class Representative(nn.Module):
         self.gate = nn.Sequential(GlobalMean(), nn.Linear(20, 20), nn.Sigmoid())
         self.mean = nn.Sequential(GlobalMean(), nn.Linear(20, 5))
         self.bits = nn.Sequential(nn.Flatten(), Sign(), nn.Linear(80, 5))
-        self.reals = nn.Sequential(nn.BatchNorm2d(20), nn.ReLU(), nn.Flatten(), nn.LayerNorm(80), nn.Linear(80, 10))
+        self.reals = nn.Sequential(nn.BatchNorm2d(20), Levels(), nn.Flatten(), nn.LayerNorm(80), nn.Linear(80, 10))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem((x.to(torch.get_default_dtype()) - 128) / 64)
@@ -64,7 +73,7 @@ class Representative(nn.Module):
         x = self.down(x) + self.skip(x)
         x = x + self.mix(x.flatten(2)).reshape(x.shape)
         x = self.last(torch.cat([self.left(x), self.right(x)], 1))
-        x = x * self.gate(x)[:, :, None, None]
+        x = (x + x.flip(1)) * self.gate(x)[:, :, None, None]
         return torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(x)
 
 

@@ -126,10 +126,9 @@ class Lowering:
             raise PassFailedException(
                 f"input of shape {list(shape)}: frames should be [C, H, W], [positions, features] or [features]"
             )
-        rows, columns, length = stream.source_frames(kind)
-        value = self.emit(stream.SourceOp(argument, stream.StreamType(rows, columns, length, kind.element_type), "input"))
-        order = np.arange(rows * length).reshape(shape) if len(shape) == 2 else raster(shape)
-        self.placed[argument] = Placed(value, order)
+        result = stream.StreamType(*stream.source_frames(kind), kind.element_type)
+        order = np.arange(shape[0] * shape[1]).reshape(shape) if len(shape) == 2 else raster(shape)
+        self.placed[argument] = Placed(self.emit(stream.SourceOp(argument, result, "input")), order)
 
     def sink(self, op: func.ReturnOp) -> None:
         """

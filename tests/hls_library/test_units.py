@@ -326,7 +326,7 @@ def binary_case(index: int, rng: random.Random, cfg: dict[str, int], frames: int
     ]
     weights_at = len(b.arguments) + 1
     b.output([], cfg["ACC"], pe)
-    b.table(f"bits<{simd}>", f"[{pe}][{nf * sf}]", words, simd)
+    b.table(f"lanes<{simd}>", f"[{pe}][{nf * sf}]", words, simd)
     b.arguments[weights_at], name = f"{b.tag}_w", b.arguments[weights_at]
     b.tables[-1] = b.tables[-1].replace(name, f"{b.tag}_w", 1)
     limit = cfg["ACC"] - 2  # |border| small enough for the accumulator

@@ -96,7 +96,7 @@ def table_text(name: str, table: Table) -> str:
     if table.width == 0:
         kind = "unsigned char"
     else:
-        kind = f"blendir::{'sint' if table.signed else 'bits'}<{table.width}>"
+        kind = f"blendir::{'lanes' if lanes else 'sint' if table.signed else 'bits'}<{table.width}>"
     flat = values.reshape(-1, values.shape[-1]) if lanes else values.reshape(-1)
     texts = [wide_literal(v) for v in flat] if lanes else [literal(int(v), table.width) for v in flat]
     body = braces(np.array(texts, object).reshape(shape).tolist())

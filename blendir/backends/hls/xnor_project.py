@@ -72,7 +72,7 @@ UNIT = """
 template <typename Cfg>
 void binary_mvu_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
                     blendir::stream<blendir::bits<Cfg::PE * Cfg::ACC> >& out,
-                    const blendir::bits<Cfg::SIMD> weights[Cfg::PE]
+                    const blendir::lanes<Cfg::SIMD> weights[Cfg::PE]
                                                           [blendir::mvu_plan<Cfg>::NF * blendir::mvu_plan<Cfg>::SF],
                     const blendir::sint<Cfg::ACC> base[Cfg::PE]
                                                       [Cfg::RY * Cfg::RX * blendir::mvu_plan<Cfg>::NF],

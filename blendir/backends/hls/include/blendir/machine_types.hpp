@@ -92,6 +92,18 @@ struct bits<N, true> {
   bool operator!=(const bits& other) const { return !(*this == other); }
 };
 
+template <int N, bool WIDE = (N > 64)>
+struct lane_type {
+  typedef typename bits<N>::word type;
+};
+template <int N>
+struct lane_type<N, true> {
+  typedef bits<N> type;
+};
+/// N bits of a table: a plain word up to 64, of which g++ takes a million in a second.
+template <int N>
+using lanes = typename lane_type<N>::type;
+
 template <int N>
 struct number {
   static_assert(N >= 1 && N <= 64, "width outside the supported range");

@@ -95,7 +95,7 @@ bits<Cfg::PE * Cfg::ACC> binary_sums(
 /// each fold.
 template <typename Cfg>
 void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
-                const bits<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
+                const lanes<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
                 const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
                 const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
                 unsigned frames) {

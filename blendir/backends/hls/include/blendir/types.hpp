@@ -1,5 +1,6 @@
-/// Number types: bits<N> (unsigned payload), sint<N> (signed table entry), num<W> (signed
-/// arithmetic value) and counters, with accessors that mean the same on both type layers.
+/// Number types: bits<N> (unsigned payload), lanes<N> (bits in a table), sint<N> (signed table
+/// entry), num<W> (signed arithmetic value) and counters, with accessors that mean the same on both
+/// type layers.
 /// ap_uint / ap_int when synthesising or with BLENDIR_AP; machine words otherwise.
 #ifndef BLENDIR_TYPES_HPP
 #define BLENDIR_TYPES_HPP
@@ -54,6 +55,8 @@ struct checked_width {
 
 template <int N>
 using bits = ap_uint<checked_width<N, 1024>::value>;
+template <int N>
+using lanes = bits<N>;
 template <int N>
 using sint = ap_int<checked_width<N, 64>::value>;
 template <int W>
