@@ -128,7 +128,7 @@ ELEMENTWISE: dict[str, Function] = {
     "where_below": lambda x: torch.where(x < -0.25, torch.tensor(-0.25), x),
     "where_kept": lambda x: torch.where(x <= 0.5, x, 0.5) + torch.where(x > 0.25, x, 0.25),
     "where_relu": lambda x: torch.where(x >= 0, x, 0.0),
-    "type_as": lambda x: x * (-2 * torch.ones(1)).type_as(x).abs(),
+    "constant_type_as": lambda x: x * (-2 * torch.ones(1)).type_as(x).abs(),
     "dropout": lambda x: F.dropout(x, 0.5, False) + 0,
     "casts": lambda x: x.half().float().double().contiguous().clone(),
 }
@@ -497,12 +497,12 @@ UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "no bound": (lambda x: torch.where(x > 0.5, x, 0.25), "a value and a constant, and is no bound"),
     "map": (lambda x: (x > torch.arange(16.0).view(4, 4)).float(), "vary along dimensions"),
     "per element": (lambda x: x.clamp(torch.arange(4.0), 5.0 + torch.arange(4.0)), "not one number"),
-    "part": (lambda x: x[:, 1:], "aten.slice.Tensor"),
-    "chunk": (lambda x: x.chunk(2, 1)[1], "aten.split.Tensor"),
+    "part": (lambda x: x[:, :, 1:], "aten.slice.Tensor"),
+    "chunk": (lambda x: x.chunk(2, 2)[1], "aten.split.Tensor"),
     "indices": (lambda x: F.max_pool2d(x, 2, return_indices=True)[1].float(), "result 1"),
     "infinite": (lambda x: x / 0, "not finite"),
     "truncated": (lambda x: x.int().float(), "from float32 to int32"),
-    "features": (lambda x: F.linear(x, torch.ones(2, 4)), r"not \[N, features\]"),
+    "features": (lambda x: F.linear(x, torch.ones(4)), "with weights"),
     "statistics": (lambda x: F.batch_norm(x, None, None, training=True), "batch_norm"),
 }
 

@@ -232,6 +232,20 @@ def test_zero_padding_of_levels_is_exact(low: float) -> None:
     assert close.sum() >= len(frames) - 1  # a frame may round to another level at the first activation
 
 
+class Uneven(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x >= 0, 1.0, 0.3).to(x.dtype)
+
+
+def test_a_real_zero_between_two_levels_is_not_rounded_to_one() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(Uneven(), nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 2)).eval()
+    frames = torch.randn(3, 1, 4, 4)
+    stages = lowered(imported(model, frames), frames)
+    y, fixed = (blendir.run(stages[s], frames.numpy()) for s in ("folded", "fixed"))
+    np.testing.assert_allclose(fixed, y, 0, 1e-2)
+
+
 def test_without_padding_any_zero_is_exact() -> None:
     model, frames = network(lambda: Quantize(-0.3, 1.0, 3), padding=0)
     assert kinds(lowered(imported(model, frames), frames)["folded"]).count("fixed_conv2d") == 2

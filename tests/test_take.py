@@ -109,7 +109,7 @@ def test_every_stage_and_the_cpp_agree(tmp_path: Path) -> None:
 
 def test_pixels_are_repeated_before_they_become_bits() -> None:
     levels = (torch.arange(5.0) * 50 + 3).repeat(2).view(1, 10, 1, 1)
-    model = Function(10, lambda x: torch.where(x.repeat_interleave(5, 1) >= levels, 1.0, -1.0)).eval()
+    model = Function(10, lambda x: torch.where(x.float().repeat_interleave(5, 1) >= levels, 1.0, -1.0)).eval()
     frames = torch.randint(0, 256, (3, 2, 4, 4), dtype=torch.uint8)
     folded = lowered(imported(model, frames), frames)["folded"]
     (op,) = [op for op in folded.walk() if isinstance(op, blend.TakeOp)]

@@ -1,8 +1,8 @@
 """
 MLP-Mixers: MLPMixer, its naive binarization BinaryMixer, and BlendMixer.
 
-After "MLP-Mixer: An all-MLP Architecture for Vision" (Tolstikhin et al., 2021), and section III and tables I, V and VI of
-the BlendNet paper. An image becomes T patches of C numbers each, (N, T, C); a layer mixes along the patches and then
+After "MLP-Mixer: An all-MLP Architecture for Vision" (Tolstikhin et al., 2021), and section III and tables I, V and VI
+of the BlendNet paper. An image becomes T patches of C numbers each, (N, T, C); a layer mixes along the patches and then
 along the channels, by two fully connected layers each. The paper leaves open which norms stand in a mixing block; here
 the first layer has one over its outputs, and the second one that of the residual stream.
 """

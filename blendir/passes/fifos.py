@@ -159,31 +159,42 @@ class Meeting:
         """
         What a process must write.
         """
-        due = self.needed[op].copy()
+        due = self.needed[op]
         for value in streams(op):
             if value is self.late or (value is not self.waiting and reader(value) in self.needed):
-                np.minimum.at(due, self.pushes(value), self.reads(value))
+                due = earlier(due, self.pushes(value), self.reads(value))
         return self.settle(op, due)
 
     def overflow(self, op: stream.ProcessOp) -> bool:
         """
         What a process must read.
         """
-        pattern, due = self.patterns[op], self.needed[op].copy()
+        pattern, due = self.patterns[op], self.needed[op]
         for value, reads in zip(sources(op), pattern.reads, strict=True):
             if writer(value) in self.needed:
                 room = self.depths[value]
-                due[reads[:-room]] = np.minimum(due[reads[:-room]], self.writes(value)[room:])
+                due = earlier(due, reads[:-room], self.writes(value)[room:])
         return self.settle(op, due)
 
     def settle(self, op: stream.ProcessOp, due: Times) -> bool:
         """
         Firings before a needed one are needed too; whether that is news.
         """
-        due = np.minimum.accumulate(due[::-1])[::-1]
-        news = not np.array_equal(due, self.needed[op])
-        self.needed[op] = due
-        return news
+        if due is self.needed[op]:
+            return False
+        self.needed[op] = np.minimum.accumulate(due[::-1])[::-1]
+        return True
+
+
+def earlier(due: Times, firings: Times, times: Times) -> Times:
+    """
+    When firings are due, some of them by given times; the array itself where none of these is earlier.
+    """
+    if bool((times >= due[firings]).all()):
+        return due
+    lowered = due.copy()
+    np.minimum.at(lowered, firings, times)
+    return lowered
 
 
 def region(found: list[stream.ProcessOp], values: set[SSAValue]) -> list[stream.ProcessOp]:

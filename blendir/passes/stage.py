@@ -60,7 +60,7 @@ def not_folded(op: Operation) -> str | None:
     """
     if isinstance(op, blend.UnsupportedOp):
         return f"{op.target.data} has no translation; rewrite this part of the model with supported operations"
-    if isinstance(op, FLOAT_FUNCTIONS) or moves_bits(op) or divides(op) or scales(op):
+    if isinstance(op, FLOAT_FUNCTIONS) or moves_bits(op) or divides(op) or scales(op) or picks(op):
         return "it is not folded; run fold-bn"
     return None
 
@@ -72,6 +72,14 @@ def scales(op: Operation) -> bool:
     if not isinstance(op, blend.AffineOp) or op.axis.value.data != 1:
         return False
     return any(isinstance(use.operation, blend.Conv2dOp | blend.LinearOp) for use in op.result.uses)
+
+
+def picks(op: Operation) -> bool:
+    """
+    Whether an operation picks channels of an affine, which could follow it.
+    """
+    inner = op.input.owner if isinstance(op, blend.TakeOp) else None
+    return isinstance(op, blend.TakeOp) and isinstance(inner, blend.AffineOp) and inner.axis == op.axis
 
 
 def moves_bits(op: Operation) -> bool:

@@ -281,7 +281,8 @@ def flatten(node: OnnxNode, x: Tensor) -> Tensor:
     """
     Two dimensions.
     """
-    axis = node.attributes.get("axis", 1) % (x.ndim + 1)
+    axis = node.attributes.get("axis", 1)
+    axis += x.ndim if axis < 0 else 0
     return x.reshape(int(np.prod(x.shape[:axis])), -1)
 
 

@@ -419,12 +419,13 @@ class ConvOfLevels(RewritePattern):
             bits = ConstantOp.from_numpy(integers > 0, i1)
             made = [bits, BinaryConv2dOp(owner.input, bits.result, op.stride, op.pads, mode, layer)]
         else:
+            pad: SSAValue | None = None
             kind = tensor_type(scaled.source).element_type
             fmt = element_format(kind)
             if padded and not (scaled.zero == round(scaled.zero) and fmt.low <= scaled.zero <= fmt.high):
                 return
             w, b, element = integer_products(integers, max(reach(scaled.source), abs(scaled.zero)))
-            made, pad = [w, b], None
+            made = [w, b]
             if padded and scaled.zero:
                 zeros = np.full(integers.shape[1], int(scaled.zero), np.int64)
                 made.append(outside := ConstantOp.from_numpy(zeros, kind))
