@@ -234,7 +234,7 @@ def test_zero_padding_of_levels_is_exact(low: float) -> None:
 
 class Uneven(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.where(x >= 0, 1.0, 0.3).to(x.dtype)
+        return torch.where(x >= 0, 1.0, 0.1).to(x.dtype)
 
 
 def test_a_real_zero_between_two_levels_is_not_rounded_to_one() -> None:
@@ -243,7 +243,7 @@ def test_a_real_zero_between_two_levels_is_not_rounded_to_one() -> None:
     frames = torch.randn(3, 1, 4, 4)
     stages = lowered(imported(model, frames), frames)
     y, fixed = (blendir.run(stages[s], frames.numpy()) for s in ("folded", "fixed"))
-    np.testing.assert_allclose(fixed, y, 0, 1e-2)
+    np.testing.assert_allclose(fixed, y, 0, 2e-3)
 
 
 def test_without_padding_any_zero_is_exact() -> None:

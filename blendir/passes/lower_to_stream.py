@@ -403,9 +403,7 @@ class Lowering:
         *moved, invert = self.parameters(placed, op.input, op.axis.value.data, (*columns, op.invert))
         thresholds = self.constant(np.stack([constant_value(v) for v in moved], axis=1), i64)
         lowest, step = op.lowest.value.data, op.step.value.data
-        process = stream.MultiThresholdOp(
-            placed.value, thresholds, invert, lowest, step, element(op.result), op.layer
-        )
+        process = stream.MultiThresholdOp(placed.value, thresholds, invert, lowest, step, element(op.result), op.layer)
         return Placed(self.emit(process), placed.order)
 
     def take(self, op: blend.TakeOp) -> Placed:

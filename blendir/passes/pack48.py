@@ -96,8 +96,8 @@ class Packer:
                 return [self.concat(op)]
             case TransposeOp() if op.input in self.lanes:
                 raise PassFailedException(
-                    f"{op.layer_name}: a transpose of bits would move lanes between words; run fold-bn, which transposes "
-                    "before the sign, or do so in the model"
+                    f"{op.layer_name}: a transpose of bits would move lanes between words; "
+                    "run fold-bn, which transposes before the sign, or do so in the model"
                 )
             case _:
                 return []
