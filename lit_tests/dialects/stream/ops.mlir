@@ -51,7 +51,7 @@ func.func @fixed_mvu(%x : !stream.stream<1, 2, 3, !blend.fixed<8, 4>, 3>, %w : t
 
 // CHECK-LABEL: @piecewise_linear(
 // CHECK-NEXT: stream.piecewise_linear %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, tensor<2xi64>, tensor<2x!blend.fixed<8, 2>>, tensor<2x!blend.fixed<16, 6>>, tensor<2x!blend.fixed<8, 2>>, tensor<2x!blend.fixed<16, 6>>) -> !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>
-// CHECK-GENERIC: "stream.piecewise_linear"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) <{rounding = #blend<rounding half_up>}>
+// CHECK-GENERIC: "stream.piecewise_linear"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) <{hold = 1 : i64, rounding = #blend<rounding half_up>}>
 func.func @piecewise_linear(%x : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, %k : tensor<2xi64>, %a : tensor<2x!blend.fixed<8, 2>>, %b : tensor<2x!blend.fixed<16, 6>>) {
   %r = stream.piecewise_linear %x, %k, %a, %b, %a, %b : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, tensor<2xi64>, tensor<2x!blend.fixed<8, 2>>, tensor<2x!blend.fixed<16, 6>>, tensor<2x!blend.fixed<8, 2>>, tensor<2x!blend.fixed<16, 6>>) -> !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>
   func.return
