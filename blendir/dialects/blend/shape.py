@@ -293,9 +293,7 @@ class TakeOp(MoveOp, HasCanonicalizationPatternsInterface):
     axis = prop_def(AXIS, default_value=i64_attr(1))
     result = result_def(TensorType.constr(NUMBER))
 
-    def __init__(
-        self, source: SSAValue, indices: Sequence[int], axis: int = 1, layer: str | StringAttr | None = None
-    ):
+    def __init__(self, source: SSAValue, indices: Sequence[int], axis: int = 1, layer: str | StringAttr | None = None):
         kind = tensor_type(source)
         shape = list(kind.get_shape())
         shape[axis] = len(indices)
