@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,7 @@ def measure(name: str, frames: int) -> dict[str, Any]:
     counts = count(blendir.lower(fixed, "packed"))
     return {
         "name": name,
-        "bmac": counts.bmac,
-        "fpmac": counts.fpmac,
-        "binary_weight_bits": counts.binary_weight_bits,
-        "fixed_words": counts.fixed_words,
+        **asdict(counts),
         "bytes": counts.bytes,
         "cycles_per_frame": build.report["cycles_per_frame"],
         "resources": build.report["resources"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from typing import Any
 
@@ -25,15 +26,7 @@ def model_row(name: str) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         counts = count(lower(module, "packed"))
-    return {
-        "name": name,
-        "bmac": counts.bmac,
-        "fpmac": counts.fpmac,
-        "binary_weight_bits": counts.binary_weight_bits,
-        "fixed_words": counts.fixed_words,
-        "bytes": counts.bytes,
-        "accuracy": entry(name).accuracy,
-    }
+    return {"name": name, **asdict(counts), "bytes": counts.bytes, "accuracy": entry(name).accuracy}
 
 
 def model_rows(names: Sequence[str], quiet: bool) -> list[dict[str, Any]]:
