@@ -8,6 +8,7 @@ the pipeline (style stp), and can be read `forward_latency` cycles after that. F
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -320,11 +321,16 @@ def span(reads: list[Times], writes: list[Times], frames: int, interval: int) ->
 
 def most_held(landed: Times, read: Times, until: int) -> int:
     """
-    The most beats in a FIFO while some land, before a cycle.
+    The most beats in a FIFO while some land, before a cycle: the least number of places such that each beat is read
+    before, or while, the one so many places behind it lands.
     """
-    landed = landed[landed < until]
-    held = np.arange(1, len(landed) + 1) - np.searchsorted(read, landed, side="right")
-    return int(held.max(initial=0))
+    landed = landed[: np.searchsorted(landed, until)]
+    count = len(landed)
+
+    def enough(places: int) -> bool:
+        return bool((read[: count - places] <= landed[places:]).all())
+
+    return bisect_left(range(count), True, key=enough)
 
 
 def compact(times: Times) -> Times:
