@@ -17,9 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
 
 import blendir
 from blendir.backends.hls.csim import Csim
@@ -27,8 +31,12 @@ from blendir.models.zoo import ZOO, entry
 from blendir.tools.counts import count
 from blendir.verification import compare, cpp_trace, layer_shapes, tensor_trace
 
+Array: TypeAlias = NDArray[Any]
+Columns: TypeAlias = dict[str, Callable[[dict[str, Any]], str]]
+Measure: TypeAlias = Callable[[str, int], dict[str, Any]]
+
 CALIBRATION_FRAMES = 8
-COLUMNS = {
+COLUMNS: Columns = {
     "network": lambda row: f"`{row['name']}`",
     "BMAC": lambda row: f"{row['bmac']:,}",
     "FPMAC": lambda row: f"{row['fpmac']:,}",
@@ -49,70 +57,80 @@ def measure(name: str, frames: int) -> dict[str, Any]:
     """
     network, start = entry(name).load(), time.process_time()
     module = blendir.from_torch(network, entry(name).example())
-    fixed = blendir.lower(module, "fixed", entry(name).example(CALIBRATION_FRAMES).numpy())
+    calibration, x = entry(name).example(CALIBRATION_FRAMES).numpy(), entry(name).example(frames, seed=1).numpy()
+    return {"name": name, **compiled(module, calibration, x, start)}
+
+
+def compiled(module: ModuleOp, calibration: Array, x: Array, start: float) -> dict[str, Any]:
+    """
+    What it costs to compile a module, processor seconds counted from `start`, and whether the C++ equals [fixed] on
+    frames.
+    """
+    fixed = blendir.lower(module, "fixed", calibration)
     with tempfile.TemporaryDirectory() as folder:
         build = blendir.compile(fixed, Path(folder) / "design")
-        compiled = time.process_time() - start
+        seconds = time.process_time() - start
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        x = entry(name).example(frames, seed=1).numpy()
         reference, output = tensor_trace(fixed, x)
         trace, y = cpp_trace(Csim(build.module, build.path, Path(folder)), x)
     found, first = compare(reference, trace, layer_shapes(fixed), "C++", 0)
     if first is not None:
-        print(f"{name}: {first}", file=sys.stderr)
+        print(first, file=sys.stderr)
     counts = count(blendir.lower(fixed, "packed"))
     return {
-        "name": name,
         **asdict(counts),
         "bytes": counts.bytes,
         "cycles_per_frame": build.report["cycles_per_frame"],
         "resources": build.report["resources"],
-        "compile_seconds": compiled,
+        "compile_seconds": seconds,
         "gib": memory / 2**20,
         "cpp_seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,
-        "frames": frames,
+        "frames": len(x),
         "layers": found.layers,
         "numbers": found.numbers + y.size,
         "mismatches": found.mismatches + int((y != output).sum()),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="networks of the zoo; default: all")
-    parser.add_argument("-o", "--out", type=Path, default=Path("networks.jsonl"))
+def main(script: str, doc: str | None, known: Sequence[str], measure: Measure, columns: Columns) -> None:
+    """
+    Measures networks in a process each, and prints their table.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks; default: all")
+    parser.add_argument("-o", "--out", type=Path, default=Path(script).with_suffix(".jsonl").name)
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--one", action="store_true", help="measure the only NAME in this process")
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.names[0], options.frames)))
         return
-    names = options.names or list(ZOO)
-    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    names, out = options.names or known, Path(options.out)
+    lines = out.read_text().splitlines() if out.exists() else []
     rows = {row["name"]: row for row in map(json.loads, lines)}
     for name in names:
         if name in rows:
             continue
         print(name, file=sys.stderr)
-        command = [sys.executable, __file__, name, "--one", "--frames", str(options.frames)]
+        command = [sys.executable, script, name, "--one", "--frames", str(options.frames)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             print(f"{name}: failed with status {done.returncode}", file=sys.stderr)
             continue
         rows[name] = json.loads(done.stdout.splitlines()[-1])
-        with options.out.open("a") as file:
+        with out.open("a") as file:
             file.write(json.dumps(rows[name]) + "\n")
-    table(rows[name] for name in names if name in rows)
+    table(columns, (rows[name] for name in names if name in rows))
 
 
-def table(rows: Any) -> None:
+def table(columns: Columns, rows: Any) -> None:
     """
     Prints the measurements as a Markdown table.
     """
-    print("| " + " | ".join(COLUMNS) + " |\n|---|" + "--:|" * (len(COLUMNS) - 1))
+    print("| " + " | ".join(columns) + " |\n|---|" + "--:|" * (len(columns) - 1))
     for row in rows:
-        print("| " + " | ".join(text(row) for text in COLUMNS.values()) + " |")
+        print("| " + " | ".join(text(row) for text in columns.values()) + " |")
 
 
 if __name__ == "__main__":
-    main()
+    main(__file__, __doc__, list(ZOO), measure, COLUMNS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from networks import float64
+from layers import float64
 from torch import Tensor, nn
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 

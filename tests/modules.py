@@ -16,9 +16,10 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
-from blendir import lower
+from blendir import lower, run
 from blendir.dialects import blend
 from blendir.numerics import PadMode
+from blendir.passes.fold_bn import FoldBNPass
 from blendir.passes.schedule import SchedulePass
 from blendir.universe import BLENDIR_UNIVERSE
 
@@ -205,3 +206,46 @@ def residual_network(rows: int, columns: int, channels: int, blocks: int = 1) ->
         z = net.add(blend.AddOp(y, z))
     frames = net.rng.normal(size=(4, channels, rows, columns))
     return lower(net.module(z), "stream", frames)
+
+
+def input_of(module: ModuleOp) -> SSAValue:
+    """
+    The input of `@main`.
+    """
+    (main,) = [op for op in module.walk() if isinstance(op, func.FuncOp)]
+    return main.body.block.args[0]
+
+
+def output_of(module: ModuleOp) -> SSAValue:
+    """
+    The result of `@main`.
+    """
+    (result,) = [op.operands[0] for op in module.walk() if isinstance(op, func.ReturnOp)]
+    return result
+
+
+def unit_of(value: SSAValue) -> float:
+    """
+    The unit of a value's integers.
+    """
+    element = blend.tensor_type(value).element_type
+    return blend.element_format(element).lsb if isinstance(element, blend.FixedType) else 1.0
+
+
+def frames(shape: tuple[int, ...], count: int = 4, seed: int = 0) -> Reals:
+    """
+    Normally distributed frames.
+    """
+    return np.random.default_rng(seed).normal(size=(count, *shape))
+
+
+def folds(net: Net, result: SSAValue, x: Reals, *left: str, residual: str = "renormalize") -> ModuleOp:
+    """
+    Folds a net, compares it with itself and the operations with those expected.
+    """
+    before = net.module(result)
+    after = run_pass(before, FoldBNPass(residual))  # pyright: ignore[reportArgumentType]
+    y, folded = run(before, x), run(after, x)
+    assert np.allclose(y, folded, rtol=1e-9, atol=1e-9 * np.abs(y).max(initial=1e-3))
+    assert names(after) == list(left)
+    return after

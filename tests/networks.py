@@ -6,145 +6,17 @@ counts around 48, batch norms of either sign, with zero scales and with means th
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
 import torch
-import torch.nn.functional as F
+from draws import CHANNELS, Draws
+from layers import BinaryConv, BinaryLinear, ChannelsLast, GlobalMean, Join, Normalize, Sign, Sum, float64
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 FRAMES = 6
-CHANNELS = (1, 2, 3, 4, 5, 7, 8, 16)
-WIDE = (20, 47, 48, 49, 50, 97)
 SLOPES = (-0.5, 0.0, 0.125, 0.25, 1.0, 1.75)
-
-
-class Sign(nn.Module):
-    """
-    Bits as +-1, or as 0 and 1; +1 at zero unless `strict`.
-    """
-
-    def __init__(self, strict: bool = False, unit: bool = False, shift: float = 0.0):
-        super().__init__()
-        self.strict, self.unit, self.shift = strict, unit, shift
-
-    def forward(self, x: Tensor) -> Tensor:
-        bits = x > self.shift if self.strict else x >= self.shift
-        return bits.to(torch.get_default_dtype()) if self.unit else torch.where(bits, 1.0, -1.0)
-
-
-class BinaryConv(nn.Module):
-    """
-    A convolution with weights +-1 or +-alpha; outside taps are 0, or `fill`.
-    """
-
-    def __init__(self, channels: int, outputs: int, kernel: int, stride: int, padding: int, fill: float, alpha: bool):
-        super().__init__()
-        self.weight = nn.Parameter(torch.rand(outputs, channels, kernel, kernel) - 0.5)
-        self.stride, self.padding, self.fill, self.alpha = stride, padding, fill, alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = torch.sign(self.weight)
-        if self.alpha:
-            weight = weight * self.weight.abs().mean((1, 2, 3), keepdim=True)
-        if self.fill:
-            x = F.pad(x, (self.padding,) * 4, value=self.fill)
-        return F.conv2d(x, weight.to(x.dtype), None, self.stride, 0 if self.fill else self.padding)
-
-
-class BinaryLinear(nn.Module):
-    """
-    A linear layer with weights +-1 or +-alpha.
-    """
-
-    def __init__(self, features: int, outputs: int, alpha: bool):
-        super().__init__()
-        self.weight = nn.Parameter(torch.rand(outputs, features) - 0.5)
-        self.alpha = alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = torch.sign(self.weight)
-        if self.alpha:
-            weight = weight * self.weight.abs().mean(1, keepdim=True)
-        return F.linear(x, weight.to(x.dtype))
-
-
-class Normalize(nn.Module):
-    """
-    Pixels to numbers about 0, with integer means.
-    """
-
-    def __init__(self, mean: int, scale: int):
-        super().__init__()
-        self.mean, self.scale = mean, scale
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x.to(torch.get_default_dtype()) - self.mean) / self.scale
-
-
-class Sum(nn.Module):
-    """
-    The sum of branches of one input.
-    """
-
-    def __init__(self, *branches: nn.Module):
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, x: Tensor) -> Tensor:
-        total = self.branches[0](x)
-        for branch in self.branches[1:]:
-            total = total + branch(x)
-        return total
-
-
-class Join(nn.Module):
-    """
-    Branches of one input, concatenated.
-    """
-
-    def __init__(self, *branches: nn.Module):
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], 1)
-
-
-class ChannelsLast(nn.Module):
-    """
-    [N, C, H, W] to [N, H, W, C].
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.permute(0, 2, 3, 1)
-
-
-class GlobalMean(nn.Module):
-    """
-    The mean over H and W.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))
-
-
-@contextmanager
-def float64(model: nn.Module) -> Iterator[None]:
-    """
-    A model computes in float64 meanwhile.
-    """
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    model.double()
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-        model.to(before)
 
 
 @dataclass
@@ -161,117 +33,10 @@ class RandomNetwork:
         return f"{tuple(self.frames.shape)} {self.frames.dtype}, {sorted(self.features)}: {self.model}"
 
 
-class Builder:
+class Builder(Draws):
     """
-    Draws layers one after the other and knows the shape [C, H, W] that they have reached.
+    Draws groups of layers, real values to real values, and whole networks.
     """
-
-    def __init__(self, seed: int):
-        self.random = Random(seed)
-        self.features: set[str] = set()
-        self.pixels = self.chance(0.5)
-        self.channels = self.random.choice((1, 2, 3))
-        self.size = (self.random.randint(4, 9), self.random.randint(4, 9))
-        self.input = (self.channels, *self.size)
-
-    def chance(self, probability: float) -> bool:
-        return self.random.random() < probability
-
-    def note(self, feature: str) -> None:
-        self.features.add(feature)
-
-    def width(self) -> int:
-        return self.random.choice(WIDE if self.chance(0.25) else CHANNELS)
-
-    # Layers
-
-    def norm(self) -> nn.Module:
-        affine = self.chance(0.7)
-        self.note("norm" if affine else "norm without affine")
-        return nn.BatchNorm2d(self.channels, affine=affine)
-
-    def activation(self) -> nn.Module:
-        kind = self.random.choice(("prelu", "prelu", "shared prelu", "relu", "leaky relu", "hardtanh"))
-        self.note(kind)
-        match kind:
-            case "prelu":
-                return nn.PReLU(self.channels)
-            case "shared prelu":
-                return nn.PReLU()
-            case "relu":
-                return nn.ReLU()
-            case "leaky relu":
-                return nn.LeakyReLU(self.random.choice((0.1, 1.5)))
-            case _:
-                return nn.Hardtanh(*self.random.choice(((-1.0, 1.0), (-0.5, 2.0))))
-
-    def sign(self) -> Sign:
-        strict = self.chance(0.2)
-        self.note("strict sign" if strict else "sign")
-        return Sign(strict)
-
-    def after_window(self, kernel: int, stride: int, padding: int) -> None:
-        rows, columns = ((n + 2 * padding - kernel) // stride + 1 for n in self.size)
-        self.size = (rows, columns)
-
-    def window(self) -> tuple[int, int, int]:
-        """
-        Kernel, stride and padding that fit the frame.
-        """
-        while True:
-            kernel, stride = self.random.choice((1, 2, 3, 3, 5)), self.random.choice((1, 1, 1, 2, 3))
-            padding = self.random.randint(0, (kernel - 1) // 2)
-            if all(n + 2 * padding >= kernel for n in self.size):
-                self.note(f"kernel {kernel}")
-                self.note(f"stride {stride}")
-                return kernel, stride, padding
-
-    def binary_conv(self, outputs: int | None = None, keep: bool = False) -> BinaryConv:
-        """
-        From bits; with `keep`, to frames of the same size.
-        """
-        kernel, stride, padding = self.window()
-        if keep:
-            kernel = self.random.choice((1, 3, 3, 5))
-            stride, padding = 1, kernel // 2
-        fill = self.random.choice((0.0, 0.0, 1.0, -1.0)) if padding else 0.0
-        if padding:
-            self.note(f"binary padding {fill:g}")
-        alpha = self.chance(0.4)
-        self.note("alpha" if alpha else "no alpha")
-        outputs = outputs or self.width()
-        conv = BinaryConv(self.channels, outputs, kernel, stride, padding, fill, alpha)
-        self.channels = outputs
-        self.after_window(kernel, stride, padding)
-        return conv
-
-    def real_conv(self) -> nn.Conv2d:
-        kernel, stride, padding = self.window()
-        outputs = self.random.choice(CHANNELS)
-        conv = nn.Conv2d(self.channels, outputs, kernel, stride, padding, bias=self.chance(0.5))
-        self.note("real conv with padding" if padding else "real conv")
-        self.channels = outputs
-        self.after_window(kernel, stride, padding)
-        return conv
-
-    def max_pool(self, what: str) -> nn.Module:
-        kernel, stride, padding = self.random.choice(((2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 1, 1), (3, 3, 0)))
-        if min(self.size) + 2 * padding < kernel:
-            return nn.Identity()
-        self.note(f"max pool of {what}" + (" with padding" if padding else ""))
-        self.after_window(kernel, stride, padding)
-        return nn.MaxPool2d(kernel, stride, padding)
-
-    def avg_pool(self) -> nn.Module:
-        kernel = self.random.choice((2, 3, 3))
-        if min(self.size) < kernel:
-            return nn.Identity()
-        stride, padding = (1, 1) if kernel == 3 and self.chance(0.5) else (kernel, 0)
-        self.note(f"average pool {kernel}" + (" with padding" if padding else ""))
-        self.after_window(kernel, stride, padding)
-        return nn.AvgPool2d(kernel, stride, padding)
-
-    # Groups of layers, real values to real values
 
     def binary_block(self) -> list[nn.Module]:
         """

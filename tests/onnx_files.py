@@ -65,6 +65,23 @@ class OnnxFile:
         modes = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"} | modes
         return self.add("Quant", x, np.array(scale), np.array(zero), np.array(float(bits)), domain=domain, **modes)
 
+    def trunc(
+        self,
+        x: str,
+        scale: float,
+        bits: int,
+        output_scale: float,
+        output_bits: int,
+        name: str | None = None,
+        **modes: Any,
+    ) -> str:
+        """
+        QONNX's truncation in its second version.
+        """
+        operands = (np.array(float(v)) for v in (scale, 0.0, bits, output_scale, output_bits))
+        modes = {"signed": 1, "narrow": 0, "rounding_mode": "FLOOR"} | modes
+        return self.add("Trunc", x, *operands, domain=QONNX, name=name, **modes)
+
     def norm(self, x: str, channels: int) -> str:
         """
         A batch normalization with gamma of either sign.
@@ -88,7 +105,9 @@ class OnnxFile:
         results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
         graph = helper.make_graph(self.nodes, "net", self.inputs, results, self.initializers)
         opsets = [helper.make_opsetid("", self.opset)]
-        opsets += [helper.make_opsetid(d, 1) for d in sorted({n.domain for n in self.nodes} - {""})]
+        opsets += [
+            helper.make_opsetid(d, 2 if d == QONNX else 1) for d in sorted({n.domain for n in self.nodes} - {""})
+        ]
         return helper.make_model(graph, opset_imports=opsets)
 
     def save(self, path: Path, *outputs: str) -> Path:

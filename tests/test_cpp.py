@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import GlobalMean, Sign, float64
+from layers import GlobalMean, Sign, float64
 from torch import Tensor, nn
 
 import blendir
@@ -23,6 +23,7 @@ from blendir.backends.hls.pragmas import check_pragma
 from blendir.dialects import stream
 
 NAMES = {op.name for op in stream.Stream.operations}
+OPTIONS = {"xnor": "auto", "quantize_bits": 8}  # ap_int compiles tables of more bits slowly
 STRICT = ("-std=c++14", "-pedantic", "-Wall", "-Wno-unknown-pragmas", "-Werror")
 PRAGMA = re.compile(r"^\s*(#pragma\s+HLS\s.+)$", re.MULTILINE)
 
@@ -99,7 +100,7 @@ def model(frames: np.ndarray) -> nn.Module:
 @pytest.fixture(scope="module")
 def build(model: nn.Module, frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> blendir.Build:
     folder = tmp_path_factory.mktemp("cpp") / "design"
-    return blendir.compile(model, folder, example=frames[:1], calibration=frames, xnor="auto")
+    return blendir.compile(model, folder, example=frames[:1], calibration=frames, **OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +246,7 @@ def test_bad_pragma_in_the_library_is_never_written(
 def test_two_compiles_write_the_same_bytes(
     build: blendir.Build, model: nn.Module, frames: np.ndarray, tmp_path: Path
 ) -> None:
-    other = blendir.compile(model, tmp_path / "other", example=frames[:1], calibration=frames, xnor="auto")
+    other = blendir.compile(model, tmp_path / "other", example=frames[:1], calibration=frames, **OPTIONS)
 
     def contents(folder: Path) -> dict[str, bytes]:
         paths = [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).parts[0] != "build"]

@@ -15,6 +15,7 @@ from agreement import imported, lowered
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch_counts import torch_counts
 from xdsl.dialects.builtin import ModuleOp
 
 import blendir
@@ -28,6 +29,7 @@ from blendir.models.resnet import RESNET20
 from blendir.numerics import ExactBatchNorm
 from blendir.passes.folding import Affine, Grid
 from blendir.passes.rays import Clamp, Quantizer, before_rounding, quantizer_levels
+from blendir.tools.counts import count
 
 MOST = 15
 eighths = st.integers(-40, 40).map(lambda n: n / 8)
@@ -198,14 +200,16 @@ def kinds(module: ModuleOp) -> list[str]:
         (lambda: Quantize(0.0, 1.0, 3), "fixed_conv2d", (0, 1)),
         (lambda: Quantize(0.0, 1.0, 1), "binary_conv2d", None),
         (lambda: StraightThrough(-1.0, 1.0, 3), "fixed_conv2d", (-3, 2)),
-        (lambda: Quantize(-0.6, 0.8, 14), "fixed_conv2d", (-6, 1)),
+        (lambda: Quantize(-0.8, 0.7, 15), "fixed_conv2d", (-8, 1)),
+        (lambda: Quantize(-0.6, 0.8, 14), "fixed_conv2d", (0, 1)),  # -6 .. 8 differ in five bits, 0 .. 14 in four
         (lambda: Quantize(-0.75, 0.5, 5, after=True), "fixed_conv2d", (-3, 1)),
         (lambda: Quantize(-0.3, 0.8, 3), "conv2d", (0, 1)),
     ],
 )
 def test_every_stage_agrees(activation: Callable[[], nn.Module], conv: str, thresholds: tuple[int, int] | None) -> None:
     """
-    Where the real zero is a level, or halfway between two, products are integers and zero padding needs no table.
+    Where the real zero is a level, or halfway between two, products are integers and zero padding needs no table; the
+    zero is level 0 unless that takes more bits.
     """
     model, frames = network(activation)
     stages = lowered(imported(model, frames), frames)
@@ -216,7 +220,7 @@ def test_every_stage_agrees(activation: Callable[[], nn.Module], conv: str, thre
         if isinstance(op, blend.MultiThresholdOp):
             assert (op.lowest.value.data, op.step.value.data) == thresholds
         if isinstance(op, blend.FixedConv2dOp):
-            assert op.pad is None
+            assert op.pad is None or set(blend.constant_value(op.pad)) == {6}
     assert found.count("multi_threshold") == (0 if thresholds is None else 2)
 
 
@@ -312,12 +316,21 @@ NETWORKS = [
 ]
 
 
+STEM, CLASSIFIER = 3 * 9 * 4 * 8 * 8, 8 * 3
+PLANES = {"dorefa": (2, STEM + CLASSIFIER), "fracbnn": (2, CLASSIFIER)}
+"""Counts for each product of a quantized layer, and the products of real ones."""
+
+
 @pytest.mark.parametrize("narrow", NETWORKS, ids=lambda narrow: narrow.name)
 def test_networks(narrow: ZooEntry, tmp_path: Path) -> None:
     network, frames = narrow.random(), narrow.example(4)
     stages = lowered(imported(network, frames), frames)
     y = blendir.run(stages["fixed"], frames.numpy())
     assert len(np.unique(y, axis=0)) == len(frames)
+    if narrow.name in PLANES:
+        counted, products = count(stages["packed"]), torch_counts(narrow)
+        planes, real = PLANES[narrow.name]
+        assert (counted.bmac, counted.fpmac) == (products.bmac + planes * (products.fpmac - real), real)
     if narrow.name == "fracbnn":  # pixels, levels, bits and gates
         build = blendir.compile(stages["stream"], tmp_path / "design")
         np.testing.assert_array_equal(build.csim(frames.numpy()), y)

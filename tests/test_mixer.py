@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from agreement import check_cpp, imported, lowered
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import Sign, float64
+from layers import Sign, float64
 from numpy.typing import NDArray
-from test_random_networks import assert_equal_traces
 from token_simulator import play
 from torch import Tensor, nn
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block
 
 import blendir
-from blendir.backends.hls.csim import Csim
 from blendir.dialects import blend, stream
 from blendir.dialects.blend import FixedType, tensor_type
 from blendir.dialects.stream import StreamType, loop_nest, stream_type
@@ -35,7 +34,6 @@ from blendir.passes.fifos import deadlock_free_depths
 from blendir.passes.resources import Fold, unit_cost
 from blendir.passes.timing import cycles_per_frame, firing, processes
 from blendir.tools.counts import count
-from blendir.verification import cpp_trace, stream_trace, tensor_trace
 
 SMALL = MixerConfig(8, 6, 10, 1, image=(3, 8, 12))
 CLOSE = 1e-9
@@ -56,45 +54,14 @@ def in_pytorch(model: nn.Module, x: Array) -> Array:
         return model(torch.from_numpy(x)).numpy()
 
 
-def stages_of(imported: ModuleOp, x: Array) -> dict[str, ModuleOp]:
-    stages = {"imported": imported, "folded": blendir.lower(imported, "folded")}
-    stages["fixed"] = blendir.lower(stages["folded"], "fixed", x)
-    stages["packed"] = blendir.lower(stages["fixed"], "packed")
-    stages["stream"] = blendir.lower(stages["packed"], "stream")
-    return stages
-
-
 def check_stages(model: nn.Module, x: Array) -> dict[str, ModuleOp]:
     """
     Floats to 1e-9, integers layer by layer.
     """
-    stages = stages_of(from_torch(model, torch.from_numpy(x)), x)
-    want = in_pytorch(model, x)
-    for stage in ("imported", "folded"):
-        np.testing.assert_allclose(run_module(stages[stage], x), want, rtol=0, atol=CLOSE)
-    reference, output = tensor_trace(stages["fixed"], x)
-    for stage, (trace, y) in (
-        ("packed", tensor_trace(stages["packed"], x)),
-        ("stream", stream_trace(stages["stream"], x)),
-    ):
-        assert_equal_traces(reference, trace, stages["fixed"], stage)
-        np.testing.assert_array_equal(y, output)
-    assert len(np.unique(output, axis=0)) > 1
+    frames = torch.from_numpy(x)
+    stages = lowered(imported(model, frames), frames)
+    assert len(np.unique(run_module(stages["fixed"], x), axis=0)) > 1
     return stages
-
-
-def check_cpp(stages: dict[str, ModuleOp], x: Array, folder: Path, **goals: Any) -> ModuleOp:
-    """
-    The compiled C++, with FIFOs of the emitted depths too.
-    """
-    build = blendir.compile(stages["stream"], folder / "design", **goals)
-    (folder / "trace").mkdir()
-    reference, output = tensor_trace(stages["fixed"], x)
-    trace, y = cpp_trace(Csim(build.module, build.path, folder / "trace"), x)
-    assert_equal_traces(reference, trace, stages["fixed"], "C++")
-    np.testing.assert_array_equal(y, output)
-    np.testing.assert_array_equal(Csim(build.module, build.path, bounded=True)(x), output)
-    return build.module
 
 
 BLENDS = [("BB", "BB"), ("BB", "FPB"), ("BB", "BFP"), ("FPB", "BB"), ("BFP", "BB"), ("FPFP", "BB")]
@@ -119,7 +86,7 @@ class TestVariants:
     def test_cpp_agrees(self, tmp_path: Path) -> None:
         config = replace(SMALL, channels_kind="BFP")
         x = frames_of(config)
-        check_cpp(stages_of(from_torch(mixer(config), x), x), x, tmp_path)
+        check_cpp(check_stages(mixer(config), x), torch.from_numpy(x), tmp_path)
 
     def test_a_layer_has_two_frame_memories(self) -> None:
         """
@@ -127,7 +94,7 @@ class TestVariants:
         """
         config = replace(SMALL, layers=2)
         x = frames_of(config)
-        module = stages_of(from_torch(mixer(config), x), x)["stream"]
+        module = blendir.lower(from_torch(mixer(config), x), "stream", x)
         memories = [op for op in processes(module) if isinstance(op, stream.ReorderOp)]
         widths = [stream_type(op.input).format.width for op in memories]
         accumulator = 4  # of six hidden values: -6 .. 6
@@ -240,7 +207,7 @@ class TestOrders:
             torch.manual_seed(0)
             model = Permuted((0, 2, 3, 1), (4, 3), True).eval()
         x = np.random.default_rng(1).normal(size=(5, 2, 3, 5))
-        check_cpp(stages_of(from_torch(model, x), x), x, tmp_path)
+        check_cpp(check_stages(model, x), torch.from_numpy(x), tmp_path)
 
     def test_bits_in_two_orders(self) -> None:
         """
@@ -329,7 +296,7 @@ class TestFrameMemory:
         """
         config = MixerConfig(3, 2, 3, 1, image=(3, 8, 8), classes=2)
         x = frames_of(config)
-        module = stages_of(from_torch(mixer(config), x), x)["stream"]
+        module = blendir.lower(from_torch(mixer(config), x), "stream", x)
         pipeline.schedule(module)
         found = processes(module)
         least = deadlock_free_depths(found)

@@ -152,6 +152,11 @@ def test_straight_through_slopes():
     assert x.grad.tolist() == [0, 1, 2, 1.5, 0]
 
 
+def test_images_of_other_channels_are_refused():
+    with pytest.raises(ValueError, match="the network takes images of 3 channels, got 1"):
+        forward(blendnet20(), torch.zeros(1, 1, 32, 32))
+
+
 # What a checkpoint may be.
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def frames(shape: tuple[int, ...] = (3, 8, 8), count: int = 6) -> Array:
 
 def ops(module: ModuleOp, *kinds: type[BlendOp]) -> list[str]:
     return [op.layer_name for op in module.walk() if isinstance(op, kinds)]
+
+
+def count(f: OnnxFile, table: Array, source: str = "input", **attributes: Any) -> str:
+    """
+    A count of thresholds.
+    """
+    return f.add("MultiThreshold", source, table, domain=QONNX, **{"out_dtype": "INT8"} | attributes)
 
 
 def finn() -> OnnxFile:
@@ -84,10 +92,27 @@ def dense() -> OnnxFile:
     return f
 
 
+def thresholds() -> OnnxFile:
+    """
+    A network after FINN's conversion: counts of thresholds at unequal distances, one row for each channel or for all.
+    """
+    f = OnnxFile((1, 3, 8, 8))
+    rows = np.sort(f.rng.integers(-20, 20, (8, 3)), axis=1) + 0.5
+    rows[0, 0], rows[1, 2] = -1000, 1000  # always and never reached
+    x = count(f, np.array([[-1.0, -0.5, 0.25, 0.75, 1.5]]), out_bias=-2.0)
+    x = f.add("Mul", f.conv(x, 3, 8), np.array(0.5))
+    x = count(f, rows / 2, x, out_scale=2.0, out_bias=-3.0)
+    x = f.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = f.conv(x, 8, 4)
+    f.add("MatMul", f.add("Flatten", x), f.bipolar(f.rng.standard_normal((64, 5))))
+    return f
+
+
 NETWORKS: dict[str, tuple[Callable[[], OnnxFile], tuple[int, ...], int]] = {
     "finn": (finn, (3, 8, 8), 2),
     "residual": (residual, (3, 8, 8), 2),
     "dense": (dense, (1, 6, 6), 2),
+    "thresholds": (thresholds, (3, 8, 8), 0),
 }
 
 
@@ -111,7 +136,7 @@ def test_networks_equal_the_executor(network: tuple[str, Path, ModuleOp]):
     np.testing.assert_array_equal(y.argmax(1), want["output"].argmax(1))
     for layer, bits in signs.items():
         np.testing.assert_array_equal(bits, want[layer] > 0, err_msg=layer)
-    assert len(signs) == 2
+    assert len(signs) == binary
     assert len(ops(module, BinaryConv2dOp, BinaryLinearOp)) == binary
 
 
@@ -119,7 +144,7 @@ def test_stages_agree(network: tuple[str, Path, ModuleOp], tmp_path: Path):
     name, _, module = network
     x = torch.from_numpy(frames(NETWORKS[name][1]))
     stages = lowered(module, x)
-    if name == "finn":
+    if name in ("finn", "thresholds"):
         check_cpp(stages, x, tmp_path)
 
 
@@ -181,15 +206,6 @@ NEW: dict[str, Callable[[OnnxFile], Any]] = {
     "layer norm": lambda f: planes(f, "LayerNormalization", np.arange(6.0), np.ones(6), axis=-1),
     "matmul": lambda f: planes(f, "MatMul", WEIGHT[0, 0, :1] * np.ones((6, 1))),
     "bipolar": lambda f: f.bipolar("input", np.array([0.5, 1, 2, 3]).reshape(1, 4, 1, 1)),
-    "multi threshold": lambda f: planes(
-        f,
-        "MultiThreshold",
-        np.arange(4.0)[:, None] / 4,
-        domain=QONNX,
-        out_scale=2.0,
-        out_bias=-1.0,
-        out_dtype="BIPOLAR",
-    ),
     **{
         f"quant {bits} {modes}": lambda f, bits=bits, modes=modes: f.quant("input", 0.3, bits, **modes)
         for bits, modes in (
@@ -210,6 +226,72 @@ NEW: dict[str, Callable[[OnnxFile], Any]] = {
     },
 }
 CASES = {**OLD, **{name: (18, make) for name, make in NEW.items()}}
+
+
+TABLE = np.sort(np.random.default_rng(4).integers(-40, 40, (4, 5)), axis=1) / 8
+ROUNDINGS = ("ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
+
+
+LEVELS: dict[str, Callable[[OnnxFile], Any]] = {
+    **{f"signed {m}": lambda f, m=m: f.quant("input", 0.25, 3, rounding_mode=m) for m in ROUNDINGS},
+    "narrow": lambda f: f.quant("input", 0.25, 2, narrow=1, rounding_mode="FLOOR"),
+    "zero point": lambda f: f.quant("input", 0.25, 3, 2.0, signed=0, rounding_mode="HALF_UP"),
+    "8 bits": lambda f: f.quant("input", 1 / 64, 8, rounding_mode="FLOOR"),
+    "2 levels": lambda f: f.quant("input", 0.5, 1, signed=0, rounding_mode="CEIL"),
+    "table": lambda f: count(f, TABLE, out_scale=0.5, out_bias=-1.0),
+    "unsorted": lambda f: count(f, TABLE[:, ::-1]),
+    "row": lambda f: count(f, TABLE[:1], data_layout="NCHW"),
+    "last": lambda f: count(f, np.vstack([TABLE, TABLE[:2]]), data_layout="NHWC"),
+    "three dimensions": lambda f: count(f, TABLE, f.add("Reshape", "input", np.array([1, 36, 4]))),
+    "out of reach": lambda f: count(
+        f,
+        np.array([[-99.0, 0.5, 1.0, 99.0]]),
+        f.add("Mul", f.add("MatMul", f.bipolar(f.add("Flatten", "input")), np.ones((144, 3))), np.array(0.5)),
+    ),
+    "bits": lambda f: count(f, TABLE[:, :1], out_scale=2.0, out_bias=-1.0, out_dtype="BIPOLAR"),
+    "floor": lambda f: f.add("Floor", f.add("Clip", "input", np.array(-1.25), np.array(2.5))),
+    "ceil": lambda f: f.add("Clip", f.add("Ceil", "input"), np.array(-2.0), np.array(1.0)),
+    **{
+        f"trunc {m}": lambda f, m=m: f.trunc("input", 0.125, 6, 0.5, 4, rounding_mode=m)
+        for m in ("FLOOR", "CEIL", "ROUND")
+    },
+    "trunc unsigned": lambda f: f.trunc(f.add("Relu", "input"), 0.125, 5, 1.0, 2, signed=0),
+}
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_levels_are_exact(name: str, tmp_path: Path):
+    """
+    At each tie, and on either side of it.
+    """
+    f, x = OnnxFile((1, 4, 6, 6)), (np.arange(288, dtype=np.float32).reshape(2, 4, 6, 6) % 97 - 48) / 16
+    LEVELS[name](f)
+    path = f.save(tmp_path / "net.onnx")
+    module = blendir.from_onnx(path)
+    np.testing.assert_array_equal(run_module(module, x), executed(path, x)["output"])
+    if name in ("signed DOWN", "8 bits", "table", "last", "out of reach", "ceil", "trunc FLOOR"):
+        lowered(module, torch.from_numpy(x))
+
+
+def test_counts_behind_norms_are_exact(tmp_path: Path):
+    """
+    Sums of 15 signs, which norms divide by three: thresholds that they hit exactly, and a rounded third misses.
+    """
+    gamma, beta, mean = np.array([1.0, -1.0, 0.5, 0.0]), np.array([-0.5, 0.25, 0.0, 1.5]), np.array([0.0, 3, -3, 1])
+    table = np.array([[-1.75, -0.25, 0.25], [-1.875, 0.125, 1.125], [-1.0, 0.0, 1.25], [0.5, 0.75, 1.0]])
+    f = OnnxFile((1, 15))
+    x = f.add("MatMul", f.add("Sign", "input"), np.ones((15, 4)))
+    x = f.add("BatchNormalization", x, gamma, beta, mean, np.full(4, 9.0), epsilon=0.0)
+    count(f, table, f.add("Mul", x, np.array(0.5)), out_bias=-1.0)
+    module = blendir.lower(blendir.from_onnx(f.save(tmp_path / "net.onnx")), "folded")
+    for positive in range(16):
+        frame = np.where(np.arange(15) < positive, 1.0, -1.0)[None]
+        norms = [
+            Fraction(g) * (2 * positive - 15 - Fraction(m)) / 3 + Fraction(b)
+            for g, b, m in zip(gamma, beta, mean, strict=True)
+        ]
+        want = [sum(y / 2 >= Fraction(t) for t in row) - 1 for y, row in zip(norms, table, strict=True)]
+        assert blendir.run(module, frame)[0].tolist() == want
 
 
 # of shapes that qonnx cannot infer
@@ -326,11 +408,11 @@ def test_unsupported_nodes_are_listed_at_once(tmp_path: Path):
     y = f.add("Erf", "input", name="second")
     z = f.add("AveragePool", f.add("Exp", f.add("Relu", x), name="third"), kernel_shape=[2, 2], name="unknown shape")
     z = f.add("Pad", f.add("Add", y, z), np.zeros(8, np.int64), mode="reflect", name="unknown, too")
-    w = f.add("Trunc", "input", name="fourth", domain=QONNX)
+    w = f.trunc("input", 0.5, 8, 1.0, 4, name="fourth", rounding_mode="UP")
     w = f.quant(
         f.add("Concat", w, f.add("MaxPool", "input", kernel_shape=[2, 2], pads=[0, 1, 0, 0], name="five")), 1, 2
     )
-    f.quant("input", 1, 2, rounding_mode="FLOOR")
+    f.quant("input", 1, 9, rounding_mode="FLOOR")
     f.add("Resize", "input", "", np.ones(4), name="dead")
     u = f.add("Softmax", f.add("Sum", z, w, f.nodes[-2].output[0]), name="last")
     with pytest.raises(UnsupportedModelError) as caught:
@@ -338,9 +420,9 @@ def test_unsupported_nodes_are_listed_at_once(tmp_path: Path):
     found = dict(caught.value.operations)
     assert list(found) == ["first", "second", "third", "fourth", "five", "Quant_11", "last"]
     assert found["first"] == "FusedConv: of domain com.microsoft, which is unknown"
-    assert found["fourth"].startswith("Trunc: export the average pooling without truncation")
+    assert found["fourth"] == "Trunc: rounding_mode UP of values, only FLOOR, CEIL and ROUND are supported"
     assert "a border that is not the same on both sides" in found["five"]
-    assert "rounding_mode FLOOR" in found["Quant_11"]
+    assert found["Quant_11"] == "Quant: floor to 512 levels, more than 256"
     assert "the largest score stays the largest" in found["last"]
     assert "BipolarQuant, Cast" in str(caught.value)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modules import Net, names, parsed, reparsed, run_pass
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, i1
+from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
@@ -326,7 +326,7 @@ def test_layers_and_name_hints_survive() -> None:
     v = net.binary_conv(net.sign(net.input), net.random_bits(3, 3, 3, 3), 1, 1)
     owner = v.owner
     assert isinstance(owner, blend.BinaryConv2dOp)
-    owner.layer = blend.base.layer_attr("stage1.0.conv")
+    owner.layer = StringAttr("stage1.0.conv")
     module = net.module(net.count(v))
     for stage in ("packed", "stream"):
         text = str(lower(module, stage, np.zeros((1, 3, 4, 4))))

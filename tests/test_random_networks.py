@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import RandomNetwork, Sign, float64, random_network
+from agreement import assert_equal
+from layers import Sign, float64
+from networks import RandomNetwork, random_network
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from xdsl.dialects.builtin import ModuleOp, i64
@@ -28,7 +30,7 @@ from blendir.interpreter import run_module
 from blendir.passes import pipeline
 from blendir.passes.stage import reached
 from blendir.tools.inputs import parse_module
-from blendir.verification import compare, cpp_trace, layer_shapes, stream_trace, tensor_trace
+from blendir.verification import cpp_trace, stream_trace, tensor_trace
 
 NETWORKS = 200
 THROUGH_CPP = 12
@@ -190,13 +192,6 @@ def schedule_of(random: Random, module: ModuleOp, xnor: str) -> ModuleOp:
     return scheduled
 
 
-def assert_equal_traces(reference: dict[str, Array], other: dict[str, Array], fixed: ModuleOp, stage: str) -> None:
-    found, first = compare(reference, other, layer_shapes(fixed), stage, 0)
-    assert first is None, str(first)
-    assert found.mismatches == 0
-    assert found.layers == len(reference) > 0
-
-
 @pytest.mark.parametrize("seed", range(NETWORKS))
 def test_stages_agree(seed: int) -> None:
     network = random_network(seed)
@@ -213,7 +208,7 @@ def test_stages_agree(seed: int) -> None:
         ("stream", stream_trace(stages["stream"], x)),
         ("scheduled", stream_trace(scheduled, x)),
     ):
-        assert_equal_traces(reference, trace[0], stages["fixed"], stage)
+        assert_equal(reference, trace[0], stages["fixed"], stage)
         np.testing.assert_array_equal(trace[1], output)
     texts = stages | {"scheduled": scheduled}
     check_text({name: texts[name] for name in list(texts)[seed % 3 :: 3]}, x[:2])
@@ -232,7 +227,7 @@ def test_cpp_agrees(seed: int, tmp_path: Path) -> None:
     csim = Csim(build.module, build.path, tmp_path / "trace")
     reference, output = tensor_trace(stages["fixed"], x)
     trace, y = cpp_trace(csim, x)
-    assert_equal_traces(reference, trace, stages["fixed"], "C++")
+    assert_equal(reference, trace, stages["fixed"], "C++")
     np.testing.assert_array_equal(y, output)
     np.testing.assert_array_equal(y, run_module(build.module, x))
     np.testing.assert_array_equal(csim.integers(x, batch=4), csim.integers(x))

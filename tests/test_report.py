@@ -15,7 +15,8 @@ import torch
 from browser import browser
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BinaryConv, GlobalMean, random_network
+from layers import BinaryConv, GlobalMean
+from networks import random_network
 from playwright.sync_api import Browser, Page
 from torch import Tensor, nn
 from xdsl.dialects.builtin import StringAttr

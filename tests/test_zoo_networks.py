@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from agreement import imported, lowered
-from torch import nn
+from torch import Tensor, nn
 from torch_counts import torch_counts
 
 import blendir
@@ -17,9 +18,15 @@ from blendir.models import ZOO
 from blendir.models.binary import Sign
 from blendir.models.bireal import BIREAL18, bireal
 from blendir.models.blendnet import NEUROBLEND18, BlendNet
+from blendir.models.dorefa import DOREFA20, dorefa
+from blendir.models.dsq import DSQ20, dsq
 from blendir.models.entry import ZooEntry
 from blendir.models.finn import CNV, TFC, Cnv, Fc
+from blendir.models.fracbnn import FRACBNN20, fracbnn
+from blendir.models.irnet import irnet
+from blendir.models.mixer import MIXED, S4, Mixer
 from blendir.models.reactnet import REACTNET_MOBILE, ReActMobileNet, reactnet_resnet
+from blendir.models.resnet import RESNET20
 from blendir.models.xnornet import XNORNET_ALEXNET, XnorNet
 from blendir.tools.counts import count
 
@@ -78,6 +85,51 @@ def test_random_weights_keep_bits_alive(narrow: ZooEntry) -> None:
     assert all(0.1 < share < 0.9 for share in shares), shares
 
 
+class SideBySide(nn.Module):
+    """
+    Networks of one input, their scores one after another: compiled at once, since g++ spends most time on the library.
+    """
+
+    def __init__(self, *networks: nn.Module):
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([network(x) for network in self.networks], 1)
+
+
+QUANTIZED = {"image": IMAGE, "widths": (2, 4), "blocks_per_stage": 1, "classes": 3}
+MIXER = replace(S4, image=IMAGE, channels=3, token_hidden=2, channel_hidden=3, layers=1, classes=2)
+REAL = {"blend": False, "tokens_kind": "FPFP", "channels_kind": "FPFP"}
+NORMS = ({}, {"norm": "layer"}, {"norm": "patches"})
+KINDS = ({"tokens_kind": tokens, "channels_kind": channels} for tokens, channels in MIXED)
+SIDES = {
+    "quantized": lambda: SideBySide(
+        dorefa(replace(DOREFA20, **QUANTIZED)),
+        dorefa(replace(DOREFA20, **QUANTIZED, activation_bits=1)),
+        dsq(replace(DSQ20, **QUANTIZED)),
+        irnet(replace(RESNET20, **QUANTIZED)),
+        fracbnn(replace(FRACBNN20, **QUANTIZED, resolution=15, gated=False)),
+    ),
+    "mixers": lambda: SideBySide(
+        *(Mixer(replace(MIXER, **options)) for options in (*NORMS, *KINDS, {"blend": False}, REAL))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_the_cpp_of_networks_side_by_side_agrees(name: str, tmp_path: Path) -> None:
+    """
+    Those whose stages other files compare.
+    """
+    narrow = entry(name, SIDES[name], IMAGE)
+    frames = narrow.example(FRAMES)
+    fixed = blendir.lower(blendir.from_torch(narrow.random(), frames), "fixed", frames.numpy())
+    y = blendir.compile(fixed, tmp_path / "design").csim(frames.numpy())
+    np.testing.assert_array_equal(y, blendir.run(fixed, frames.numpy()))
+    assert len(np.unique(y, axis=0)) == FRAMES
+
+
 # Sizes of the full networks, by hand.
 
 RESNET18 = 4 * 9 * 64**2 * 32**2 + 3 * (0.5 + 3) * 9 * 64**2 * 32**2
@@ -104,9 +156,11 @@ SIZES = {
         sum(ALEXNET_CONVS) + ALEXNET_FC,
     ),
     "cnv": (
-        sum(weights * size**2 for weights, size in zip(CNV_CONVS, (28, 12, 10, 3, 1), strict=True)) + CNV_FC,
-        3 * 9 * 64 * 30**2,
-        1_542_848 - 3 * 9 * 64,
+        8 * (3 * 9 * 64 * 30**2)
+        + sum(weights * size**2 for weights, size in zip(CNV_CONVS, (28, 12, 10, 3, 1), strict=True))
+        + CNV_FC,
+        0,
+        1_542_848,
     ),
     "tfc": (59_008, 0, 59_008),
     "sfc": (784 * 256 + 2 * 256**2 + 256 * 10, 0, 334_336),

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from blendir.models.binary import BinaryConv2d, BinaryLinear
 from blendir.models.entry import ZooEntry
 
+PIXEL_BITS = 8
+
 
 @dataclass
 class TorchCounts:
@@ -26,8 +28,8 @@ class TorchCounts:
 
 def torch_counts(entry: ZooEntry, binary_on_pixels: tuple[str, ...] = ()) -> TorchCounts:
     """
-    The counts of a network, which is neither given weights nor run; layers `binary_on_pixels` have binary weights but
-    inputs that are not.
+    The counts of a network, which is neither given weights nor run; the inputs of layers `binary_on_pixels` are pixels,
+    each bit of which counts.
     """
     found = TorchCounts()
 
@@ -38,10 +40,8 @@ def torch_counts(entry: ZooEntry, binary_on_pixels: tuple[str, ...] = ()) -> Tor
         if not isinstance(layer, BinaryConv2d | BinaryLinear):
             found.fpmac += work
             found.other_parameters += sum(parameter.numel() for parameter in layer.parameters())
-        elif names[layer] in binary_on_pixels:
-            found.fpmac += work
         else:
-            found.bmac += work
+            found.bmac += work * (PIXEL_BITS if names[layer] in binary_on_pixels else 1)
             found.binary_weights += weights
 
     with torch.device("meta"), torch.no_grad():

@@ -14,14 +14,16 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.transforms.dead_code_elimination import dce
 
-from blendir.dialects.blend import UnsupportedOp
+from blendir.dialects.blend import MultiThresholdOp, UnsupportedOp
 from blendir.frontend.errors import SUPPORTED_MODULES, UnsupportedModelError
 from blendir.frontend.importer import Importer
 from blendir.frontend.onnx_files import OnnxNetwork, load_onnx
 from blendir.frontend.straight_through import StraightThrough
 from blendir.frontend.table import TABLE
 from blendir.frontend.trace import trace
+from blendir.passes.fold_bn import FoldBNPass
 from blendir.passes.raise_binary import RaiseBinaryPass
+from blendir.passes.stage import stage_of
 
 __all__ = ["UnsupportedModelError", "from_onnx", "from_torch"]
 
@@ -44,6 +46,8 @@ def from_torch(model: nn.Module, example: NDArray[Any] | Tensor) -> ModuleOp:
     dce(module)
     require_supported(module, model)
     RaiseBinaryPass().apply(Context(), module)
+    if stage_of(module) == "folded" and any(isinstance(op, MultiThresholdOp) for op in module.walk()):
+        FoldBNPass().apply(Context(), module)  # counts of thresholds alone ask for no later folding, but profit from it
     module.verify()
     return module
 
@@ -76,5 +80,5 @@ def unsupported(model: nn.Module, operations: Sequence[tuple[str, str]]) -> Unsu
     """
     if isinstance(model, OnnxNetwork):
         return model.unsupported(operations)
-    names = sorted({name.rpartition(".")[0] for name in TABLE})
+    names = sorted({name.rpartition(".")[0] for name in TABLE if name.startswith("aten.")})
     return UnsupportedModelError(operations, {"Supported modules": [SUPPORTED_MODULES], SUPPORTED_OPERATIONS: names})

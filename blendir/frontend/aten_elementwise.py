@@ -25,6 +25,7 @@ from blendir.dialects.blend import (
     constant_value,
     is_real,
 )
+from blendir.frontend.aten_levels import rounding_bounded
 from blendir.frontend.emitter import Array, Constant, Emitter, per_channel, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
@@ -160,6 +161,8 @@ def bounded(e: Emitter, x: SSAValue, low: float, high: float) -> SSAValue:
     `min(max(x, low), high)`, as relu where that is the same; `clamp(clamp(x, a, b), low, high)` is one clamp.
     """
     x = e.real(x)
+    if x in e.roundings:
+        return rounding_bounded(e, e.roundings[x], low, high)
     if isinstance(x.owner, ClampOp):
         low, high = (min(max(v.value.data, low), high) for v in (x.owner.low, x.owner.high))
         x = x.owner.input

@@ -4,18 +4,103 @@ Networks made of Brevitas layers (Pappalardo, 2021).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import torch.nn.functional as F
 from torch import nn
 
+# Brevitas has no annotations.
+tensors: Any = import_module("brevitas.quant_tensor")
+proxies: Any = import_module("brevitas.proxy.quant_proxy")
+layers: Any = import_module("brevitas.nn.quant_layer")
 
-def pass_plain_tensors(model: nn.Module) -> None:
-    """
-    Makes Brevitas layers pass on tensors alone, not scale, zero point and bit width beside them.
+PRODUCTS = (F.linear, F.conv1d, F.conv2d, F.conv_transpose1d, F.conv_transpose2d)
 
-    Those change no value, but layers branch on them, which a trace cannot. Only a bias that is quantized by the
-    scale of its input needs them, and is refused by Brevitas itself.
+
+class TracedQuantTensor(tensors.IntQuantTensor):
     """
+    A quantized tensor of unsigned integers, with scale, zero point and bit width, on whose values nothing branches.
+
+    Brevitas compares the formats of operands, which a trace cannot do and a model that runs does not need. Products
+    are plain tensors, whose format is that of the quantizer behind them.
+    """
+
+    signed, training, is_valid = False, False, True
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func in PRODUCTS:
+            return func(*(plain(a) for a in args), **{k: plain(v) for k, v in (kwargs or {}).items()})
+        return traced(super().__torch_function__(func, types, args, kwargs), cls.signed)
+
+    def check_scaling_factors_same(self, other: object) -> None:
+        """
+        Known from running the model.
+        """
+
+    check_zero_points_same = check_bit_width_same = check_sign_same = check_scaling_factors_same
+
+    @staticmethod
+    def is_zero_zero_point(tensor: object) -> bool:
+        """
+        Known from running the model.
+        """
+        return True
+
+    def __add__(self, other: Any) -> Any:
+        return traced(super().__add__(other), self.signed or getattr(other, "signed", False))
+
+    def __neg__(self) -> Any:
+        return -self.value
+
+
+class SignedQuantTensor(TracedQuantTensor):
+    """
+    The same of signed integers.
+    """
+
+    signed = True
+
+
+def plain(value: Any) -> Any:
+    """
+    The tensor alone.
+    """
+    return value.value if isinstance(value, tensors.QuantTensor) else value
+
+
+def traced(value: Any, signed: bool) -> Any:
+    """
+    A quantized tensor of integers that can be traced; of others only the values.
+    """
+    if isinstance(value, tensors.IntQuantTensor):
+        return tuple.__new__(SignedQuantTensor if signed else TracedQuantTensor, value)
+    return plain(value)
+
+
+def quantizes_output(layer: Any) -> bool:
+    """
+    Whether products get a format in the layer itself.
+    """
+    return layer.output_quant.is_quant_enabled
+
+
+def make_traceable(model: nn.Module) -> None:
+    """
+    Makes quantizers return tensors that can be traced, and the model a plain one.
+    """
+
+    def wrapped(proxy: Any, operands: tuple[Any, ...], result: Any) -> Any:
+        given = getattr(operands[0], "signed", False)  # of a quantizer that only drops bits
+        return traced(result, given if proxy.is_signed is None else proxy.is_signed)
+
     for module in model.modules():
-        if type(module).__module__.startswith("brevitas."):
-            for name, value in (("skip_create_quant_tensor", True), ("return_quant_tensor", False)):
-                if hasattr(module, name):
-                    setattr(module, name, value)
+        if isinstance(module, proxies.QuantProxyFromInjector):
+            module.register_forward_hook(wrapped)
+        if isinstance(module, layers.QuantWeightBiasInputOutputLayer) and not quantizes_output(module):
+            setattr(module, "return_quant_tensor", False)
+    model.register_forward_hook(lambda _, __, result: plain(result))

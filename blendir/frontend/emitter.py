@@ -74,6 +74,18 @@ class Levels:
     low: Array
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """
+    `clamp(round(source))` by a named rounding, which waits for its bounds.
+    """
+
+    source: SSAValue
+    name: str
+    low: float = -math.inf
+    high: float = math.inf
+
+
 class Names:
     """
     Hands out layers, each once; a module keeps its own path.
@@ -172,6 +184,7 @@ class Emitter:
         self.names = Names(modules)
         self.levels: dict[SSAValue, Levels] = {}
         self.pixels: dict[SSAValue, SSAValue] = {}
+        self.roundings: dict[SSAValue, Rounding] = {}
         self.enter(Site("main", "main"))
 
     def enter(self, site: Site) -> None:

@@ -17,7 +17,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from blendir.dialects.blend import ui8
-from blendir.frontend import aten_elementwise, aten_functions, aten_picks, aten_shape, aten_window
+from blendir.frontend import aten_elementwise, aten_functions, aten_levels, aten_picks, aten_shape, aten_window
 from blendir.frontend.constants import TEMPLATE, evaluate
 from blendir.frontend.emitter import Emitter, Padded, Site
 from blendir.frontend.errors import UntranslatableError
@@ -28,7 +28,7 @@ from blendir.frontend.trace import Traced
 
 Known: TypeAlias = SSAValue | Padded | torch.Tensor | tuple[Any, ...] | None
 
-TABLES = (aten_elementwise, aten_functions, aten_picks, aten_shape, aten_window)
+TABLES = (aten_elementwise, aten_functions, aten_levels, aten_picks, aten_shape, aten_window)
 WRAPPING = ("uint8", "int8", "int16")
 
 

@@ -18,8 +18,6 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Graph, Node
 
-from blendir.frontend.brevitas_layers import pass_plain_tensors
-
 
 @dataclass(frozen=True)
 class Traced:
@@ -52,7 +50,10 @@ def trace(model: nn.Module, example: NDArray[Any] | Tensor) -> Traced:
     if any(module.training for module in model.modules()):
         warnings.warn("the model is in training mode; a copy in evaluation mode is imported", stacklevel=3)
     clone = copy.deepcopy(model).eval()
-    pass_plain_tensors(clone)
+    if any(type(module).__module__.startswith("brevitas.") for module in clone.modules()):
+        from blendir.frontend.brevitas_layers import make_traceable
+
+        make_traceable(clone)
     require_one_input(clone)
     frame = first_frame(example, float_type(clone))
     try:

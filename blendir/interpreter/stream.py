@@ -113,6 +113,19 @@ class StreamFunctions(InterpreterFunctions):
         total = total.reshape(len(x), -1, len(signs)) + classes(border, op)
         return (total.astype(np.int32),)
 
+    @impl(stream.PlaneMvuOp)
+    def run_plane_mvu(self, _: Interpreter, op: stream.PlaneMvuOp, args: PythonValues) -> PythonValues:
+        x, weight, base = args
+        elements, planes = vectors(x, op), unpack_words(weight, 2)[..., : op.vector].swapaxes(0, 1)
+        counts = np.zeros((len(elements), len(weight)), np.int64)
+        for place, step in op.steps.items():
+            bits = bits_to_float(elements >> place & 1)
+            for j, signs in enumerate(bits_to_float(planes)):
+                equal_less_unequal = (bits @ signs.T).astype(np.int64)
+                counts += (step << j) * ((op.vector - equal_less_unequal) // 2)
+        total = classes(base, op) - counts.reshape(len(x), -1, len(weight))
+        return (total.astype(integer_dtype(stream_type(op.result).format.width)),)
+
     @impl(stream.FixedMvuOp)
     def run_fixed_mvu(self, _: Interpreter, op: stream.FixedMvuOp, args: PythonValues) -> PythonValues:
         x, weight, bias = args

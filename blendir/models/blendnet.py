@@ -77,6 +77,8 @@ BLENDNET8 = BlendNetConfig((1, 8, 8), (5,), (6,), (16, 32), 2, pixel_max=16)
 class Normalize(nn.Module):
     """
     y[c] = (x[c] - mean[c]) / scale[c], for pixels (N, C, H, W) of any type.
+
+    Raises ValueError for another number of channels.
     """
 
     mean: Tensor
@@ -88,6 +90,8 @@ class Normalize(nn.Module):
             self.register_buffer(name, torch.tensor(values).float().view(1, -1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] != self.mean.shape[1]:
+            raise ValueError(f"the network takes images of {self.mean.shape[1]} channels, got {x.shape[1]}")
         return (x.to(self.mean.dtype) - self.mean) / self.scale
 
 

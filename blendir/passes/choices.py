@@ -110,7 +110,7 @@ def simd_choices(op: stream.MvuOp) -> list[int]:
     length = source.length.data
     if source.positions != stream_type(op.results[0]).positions:
         return [d for d in divisors(length) if d <= limit]
-    if isinstance(op, stream.BinaryMvuOp):
+    if isinstance(op, stream.BinaryMvuOp | stream.PlaneMvuOp):
         words = [n for n in range(WORD_BITS, length, WORD_BITS) if n <= limit]
         return [*words, length] if length <= limit else words
     return sorted({-(-length // beats) for beats in range(1, length + 1)} & set(range(1, limit + 1)))
@@ -243,7 +243,7 @@ def paper_choices(op: ProcessOp, made: list[Choice]) -> list[Choice]:
     if isinstance(op, stream.SourceOp | stream.SinkOp):
         return made
     reads, writes = joint, joint
-    if isinstance(op, stream.BinaryMvuOp):
+    if isinstance(op, stream.BinaryMvuOp | stream.PlaneMvuOp):
         reads = WORD_BITS
     elif isinstance(op, stream.FixedMvuOp):
         reads = writes = PAPER_ARRAY

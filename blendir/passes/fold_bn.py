@@ -47,8 +47,12 @@ from blendir.passes.laws.forward import (
     ReshapeOfAffine,
 )
 from blendir.passes.laws.functions import MultiplyOfScale, ThresholdOfActivation
-from blendir.passes.laws.levels import EXACT_LEVELS, LevelsOfAffine
+from blendir.passes.laws.level_differences import SumOfFirstBit
+from blendir.passes.laws.level_products import LEVEL_PRODUCTS
+from blendir.passes.laws.levels import LEVELS, LevelsOfAffine
+from blendir.passes.laws.levels_of_norm import LevelsOfBatchNorm
 from blendir.passes.laws.moves import MOVES
+from blendir.passes.laws.scaled_levels import SCALED_LEVELS
 from blendir.passes.laws.takes import EXACT_TAKES, TAKES
 from blendir.passes.laws.thresholds import (
     SignIsThreshold,
@@ -60,6 +64,7 @@ from blendir.passes.laws.thresholds import (
 )
 from blendir.passes.raise_binary import RAISE_PATTERNS
 
+EXACT_LEVELS: tuple[type[RewritePattern], ...] = (*LEVELS, *SCALED_LEVELS, *LEVEL_PRODUCTS, SumOfFirstBit)
 EXACT: tuple[type[RewritePattern], ...] = (
     *RAISE_PATTERNS,
     *MOVES,
@@ -68,6 +73,7 @@ EXACT: tuple[type[RewritePattern], ...] = (
     SignIsThreshold,
     ThresholdOfClamp,
     ThresholdOfBatchNorm,
+    LevelsOfBatchNorm,
     *EXACT_LEVELS,
 )
 BACKWARD: tuple[type[RewritePattern], ...] = (

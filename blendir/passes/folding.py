@@ -138,11 +138,19 @@ class Pieces:
 @dataclass(frozen=True)
 class Grid:
     """
-    What values a threshold is compared with: integers in `low` .. `high`, or (None) any double.
+    What values a threshold is compared with: integers in `low` .. `high`, each so many times 2**-frac, or (None) any
+    double.
     """
 
     low: int
     high: int
+    frac: int = 0
+
+    def real(self, integer: int) -> Fraction:
+        """
+        What an integer stands for.
+        """
+        return integer * Fraction(2) ** -self.frac
 
 
 def float_guess(function: Callable[[float], float]) -> float:
@@ -169,7 +177,7 @@ def solve_threshold(holds: Predicate, rises: bool | None, grid: Grid | None, gue
         return (grid.low if always else grid.high + 1), False
     if grid is None:
         return first_double(lambda x: holds(Fraction(x)) == rises, guess), not rises
-    return first_integer(lambda x: holds(Fraction(x)) == rises, grid.low, grid.high), not rises
+    return first_integer(lambda x: holds(grid.real(x)) == rises, grid.low, grid.high), not rises
 
 
 def threshold_after(

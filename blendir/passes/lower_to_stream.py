@@ -25,6 +25,7 @@ from blendir.interpreter import main_function
 from blendir.numerics import PadMode, border_classes, outside_sums, signed_bits
 from blendir.packing import WORD_BITS, pack_words, unpack_words, window_order
 from blendir.passes.placement import Placed, Placement, element, raster
+from blendir.passes.planes import PlaneForm, plane_form
 from blendir.passes.reorders import settle_reorders
 from blendir.passes.stream_graph import fuse_residuals, insert_forks
 
@@ -193,10 +194,46 @@ class Lowering(Placement):
         value = self.emit(stream.BinaryMvuOp(vectors, words, corrections, classes, element, op.layer))
         return Placed(value, raster(tensor_type(op.results[0]).get_shape()[1:]))
 
+    def plane_conv(self, op: blend.FixedConv2dOp, form: PlaneForm) -> Placed:
+        """
+        Windows, then a matrix-vector unit on bit planes, with a correction of outside taps where their value is none of
+        the input's.
+        """
+        placed, shape, _ = self.channels_of(op.input, op.layer_name, self.whole_window(op))
+        weight, bias = (constant_value(v).astype(np.int64) for v in (op.weight, op.bias))
+        pad = constant_value(op.pad).astype(np.int64) if op.pad is not None else np.zeros(weight.shape[1], np.int64)
+        corrected = any(op.pads) and not form.planes.holds(pad)
+        vectors = self.window(op, placed, shape, None if corrected else op.pad)
+        base = bias.reshape(len(weight), *(bias.shape[1:] or (1, 1))) + form.base(weight)[:, None, None]
+        if corrected:
+            missing = weight * (pad - form.planes.constant)[:, None, None]
+            base = base + outside_sums(missing, *op.borders([1, *shape]))
+        return self.plane_mvu(op, form, vectors, window_order(weight), base, self.classes(op, shape, base[0].size > 1))
+
+    def plane_mvu(
+        self,
+        op: blend.FixedConv2dOp | blend.FixedLinearOp,
+        form: PlaneForm,
+        vectors: SSAValue,
+        weight: NDArray[np.int64],
+        base: NDArray[np.int64],
+        classes: tuple[Sequence[int], Sequence[int]],
+    ) -> Placed:
+        """
+        A matrix-vector unit on bit planes.
+        """
+        words = self.constant(pack_words(form.signs(weight), 2), word)
+        places, constants = form.planes.places, self.constant(base, i64)
+        value = self.emit(stream.PlaneMvuOp(vectors, words, constants, places, classes, element(op.result), op.layer))
+        return Placed(value, raster(tensor_type(op.result).get_shape()[1:]))
+
     def fixed_conv(self, op: blend.FixedConv2dOp) -> Placed:
         """
-        Windows, then a fixed-point matrix-vector unit.
+        Windows, then a matrix-vector unit of products, or on bit planes.
         """
+        form = plane_form(op)
+        if form is not None:
+            return self.plane_conv(op, form)
         placed, shape, _ = self.channels_of(op.input, op.layer_name, self.whole_window(op))
         weight, bias = constant_value(op.weight), constant_value(op.bias)
         vectors = self.window(op, placed, shape, op.pad)
@@ -222,6 +259,11 @@ class Lowering(Placement):
         moved[:, order[used]] = weight[:, used]
         if isinstance(op, blend.PackedBinaryLinearOp):
             return self.binary_mvu(op, placed.value, moved, np.zeros((len(weight), 1, 1), np.int64), ([0], [0]))
+        form = plane_form(op)
+        if form is not None:
+            signs = moved.astype(np.int64)
+            base = (constant_value(op.bias).astype(np.int64) + form.base(signs)).reshape(-1, 1, 1)
+            return self.plane_mvu(op, form, placed.value, signs, base, ([0], [0]))
         matrix = self.constant(moved, element(op.weight))
         bias = self.constant(constant_value(op.bias).reshape(-1, 1, 1), element(op.bias))
         value = self.emit(

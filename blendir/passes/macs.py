@@ -18,6 +18,7 @@ from blendir.dialects.blend import (
     tensor_type,
 )
 from blendir.dialects.stream import stream_type
+from blendir.passes.planes import plane_form
 
 
 class Macs(NamedTuple):
@@ -26,7 +27,7 @@ class Macs(NamedTuple):
     """
 
     bmac: int
-    """Of two bits."""
+    """Of two bits; those of a bit plane of the input and one of the weights count by themselves."""
     fpmac: int
     """In fixed point."""
 
@@ -53,10 +54,13 @@ def macs(op: Operation) -> Macs:
         case PackedBinaryConv2dOp() | PackedBinaryLinearOp():
             return Macs(binary_weights(op) * pixels(op), 0)
         case FixedConv2dOp() | FixedLinearOp():
-            return Macs(0, prod(tensor_type(op.weight).get_shape()) * pixels(op))
+            form, products = plane_form(op), prod(tensor_type(op.weight).get_shape()) * pixels(op)
+            return Macs(0, products) if form is None else Macs(form.pairs * products, 0)
         case stream.MvuOp():
             result = stream_type(op.results[0])
             products = result.positions * result.length.data * op.vector
+            if isinstance(op, stream.PlaneMvuOp):
+                return Macs(op.pairs * products, 0)
             return Macs(products, 0) if isinstance(op, stream.BinaryMvuOp) else Macs(0, products)
         case _:
             return Macs(0, 0)

@@ -66,6 +66,8 @@ from blendir.passes.stage import VerifyStagePass
 SLOPE_BITS = 26
 SUM_GUARD_BITS = 24
 LOOKUP_BITS = 12
+CONSTANT_BITS = 62
+"""Of what is added to products, so that the sum can be rounded in 64."""
 FACTOR_BITS = PRODUCT_BITS - 32
 """Of a factor in fixed point; the other one may be an accumulator."""
 
@@ -247,15 +249,26 @@ class Quantizer:
 
     def products(self, source: SSAValue, weight: Reals, bias: Reals) -> list[ConstantOp]:
         """
-        Weights, and the bias on the grid of the products.
+        Weights, and the bias on the grid of the products: in as few bits as hold both exactly, else in all.
         """
-        return self.factors(element_format(tensor_type(source).element_type).frac, weight, bias)
+        frac, fmt = element_format(tensor_type(source).element_type).frac, self.of_factors(weight)
+        while weight.any() and is_whole(weight, fmt.frac - 1) and is_whole(bias, frac + fmt.frac - 1):
+            fmt = Format(max(2, fmt.width - 1), fmt.frac - 1)
+        return self.factors(fmt, frac, weight, bias)
 
-    def factors(self, frac: int, weight: Reals, bias: Reals) -> list[ConstantOp]:
+    def of_factors(self, values: Reals) -> Format:
         """
-        Factors of numbers with `frac` fractional bits, and what is added to the products.
+        The finest format of factors.
         """
-        fmt = Format.covering(float(np.abs(weight).max(initial=0.0)), self.formats.bits)
+        return Format.covering(float(np.abs(values).max(initial=0.0)), self.formats.bits)
+
+    def factors(self, fmt: Format, frac: int, weight: Reals, bias: Reals) -> list[ConstantOp]:
+        """
+        Factors of numbers with `frac` fractional bits, and what is added to the products. Where that is so large that
+        it would need more than 62 bits, factors are coarser: the products lie far below the result's unit.
+        """
+        excess = excess_bits(bias, frac + fmt.frac)
+        fmt = Format(max(2, fmt.width - excess), fmt.frac - excess)
         frac += fmt.frac
         exact = exact_integers(bias, frac)
         width = max(2, signed_bits(int(exact.min()), int(exact.max())))
@@ -309,7 +322,8 @@ class Quantizer:
 
     def pieces(self, op: BlendOp, source: SSAValue, pieces: Pieces, axis: int) -> list[Operation]:
         """
-        A piecewise linear function: slopes fine enough for an error below an eighth of the result's unit.
+        A piecewise linear function: slopes fine enough for an error below an eighth of the result's unit, and coarse
+        enough for offsets of 62 bits.
         """
         result = self.result_type(op)
         kind = tensor_type(source).element_type
@@ -320,6 +334,7 @@ class Quantizer:
         steep = float(max(np.abs(pieces.a0).max(), np.abs(pieces.a1).max()))
         slope_frac = result.format.frac + 2 + max(0, math.frexp(largest)[1])
         slope_frac = max(min(slope_frac, Format.covering(steep, SLOPE_BITS).frac), result.format.frac - frac)
+        slope_frac -= max(excess_bits(v, frac + slope_frac) for v in (pieces.b0, pieces.b1))
         slopes = [exact_integers(v, slope_frac) for v in (pieces.a0, pieces.a1)]
         offsets = [exact_integers(v, frac + slope_frac) for v in (pieces.b0, pieces.b1)]
         slope_type, offset_type = covering_type(slopes, slope_frac), covering_type(offsets, frac + slope_frac)
@@ -444,7 +459,8 @@ class Quantizer:
         if fmt != element_format(tensor_type(source).element_type):
             made.append(RequantizeOp(source, FixedType.of(fmt), f"{layer_of(op)}.input", self.formats.rounding))
             source = made[-1].results[0]
-        parameters = self.factors(STANDARD_FRAC, constant_value(op.gamma), constant_value(op.beta))
+        scales = constant_value(op.gamma)
+        parameters = self.factors(self.of_factors(scales), STANDARD_FRAC, scales, constant_value(op.beta))
         epsilon = round(units * Fraction(4) ** fmt.frac)
         gamma, beta = (c.result for c in parameters)
         result, rounding = self.result_type(op), self.formats.rounding
@@ -497,13 +513,29 @@ def no_finer(fmt: Format, frac: int) -> Format:
     return Format(fmt.width - excess, frac) if 0 < excess <= fmt.width - 2 else fmt
 
 
+def is_whole(values: Reals, frac: int) -> bool:
+    """
+    Whether real values lie on a grid.
+    """
+    scaled = np.ldexp(values, frac)
+    return np.array_equal(scaled, np.rint(scaled))
+
+
+def excess_bits(values: Reals, frac: int) -> int:
+    """
+    How many of `frac` fractional bits values must lose to need no more than CONSTANT_BITS.
+    """
+    return max(0, math.frexp(np.abs(values).max())[1] + frac + 1 - CONSTANT_BITS) if values.any() else 0
+
+
 def exact_integers(values: Reals, frac: int) -> NDArray[np.int64]:
     """
     Real values rounded (half to even) to a grid, without saturation.
     """
     scaled = np.rint(np.ldexp(values, frac))
-    if scaled.size and np.abs(scaled).max() >= float(1 << 62):
-        raise PassFailedException(f"quantize: constants up to {np.abs(values).max():.3g} need more than 62 bits")
+    if scaled.size and np.abs(scaled).max() >= 2.0 ** (CONSTANT_BITS - 1):
+        largest = np.abs(values).max()
+        raise PassFailedException(f"quantize: constants up to {largest:.3g} need more than {CONSTANT_BITS} bits")
     return scaled.astype(np.int64)
 
 

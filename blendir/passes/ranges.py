@@ -166,7 +166,7 @@ def interval_of(value: SSAValue, intervals: dict[SSAValue, Interval]) -> Interva
     grid = integer_range(value)
     assert grid is not None, f"{value} has no bounds"
     ones = np.ones(tensor_type(value).get_shape()[1])
-    return grid.low * ones, grid.high * ones
+    return float(grid.real(grid.low)) * ones, float(grid.real(grid.high)) * ones
 
 
 def whole(interval: Interval, channels: int) -> Interval:

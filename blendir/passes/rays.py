@@ -94,7 +94,7 @@ class Quantizer:
         """
         The least and the largest result, or infinities.
         """
-        low, high = (Fraction(grid.low), Fraction(grid.high)) if grid and self.norm is None else (-math.inf, math.inf)
+        low, high = (grid.real(grid.low), grid.real(grid.high)) if grid and self.norm is None else (-math.inf, math.inf)
         for step in self.steps:
             if isinstance(step, Clamp):
                 low, high = (min(max(v, exact(step.low)), exact(step.high)) for v in (low, high))
@@ -107,11 +107,10 @@ class Quantizer:
             low, high = sorted(sign * v if math.isinf(v) else affine(Fraction(v)) for v in (low, high))
         return nearest(low), nearest(high)
 
-    def threshold(self, channel: int, level: int, grid: Grid | None) -> tuple[float | int, bool] | bool:
+    def threshold(self, channel: int, ray: Ray | bool, grid: Grid | None) -> tuple[float | int, bool] | bool:
         """
-        The (threshold, invert) of x that decides whether a level is reached, or that it always or never is.
+        The (threshold, invert) of x that decides whether the steps end in a ray, or that they always or never do.
         """
-        ray: Ray | bool = reached(level)
         for step in reversed(self.steps):
             if isinstance(ray, bool):
                 return ray
@@ -159,7 +158,7 @@ def quantizer_levels(
     if math.isinf(low) or math.isinf(high) or not 1 <= high - low <= most:
         return None
     wanted = range(int(low) + 1, int(high) + 1)
-    rows = [[quantizer.threshold(c, level, grid) for level in wanted] for c in range(channels)]
+    rows = [[quantizer.threshold(c, reached(level), grid) for level in wanted] for c in range(channels)]
     return int(low), *same_direction(rows, grid)
 
 
@@ -184,7 +183,7 @@ def decided(limit: float, flip: bool, grid: Grid | None) -> tuple[float | int, b
     """
     low, high = (-math.inf, math.inf) if grid is None else (grid.low, grid.high + 1)
     if limit <= low or limit >= high:
-        return (limit <= low) != flip
+        return bool(limit <= low) != flip
     return limit, flip
 
 

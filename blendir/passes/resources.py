@@ -110,6 +110,19 @@ def _(op: stream.BinaryMvuOp, fold: Fold) -> Cost:
 
 
 @unit_cost.register
+def _(op: stream.PlaneMvuOp, fold: Fold) -> Cost:
+    rows, beats = mvu_beats(op, fold)
+    tiles, lanes = rows * beats, fold.reads
+    free = tiles == 1 or (rows > 1 and fold.writes == 1)
+    width = stream_type(op.result).format.width
+    element = scaled(leaves.popcount(lanes) if free else leaves.differences(lanes), op.pairs)
+    element += scaled(Cost({"lut": width, "ff": width}), op.pairs - 1) + leaves.accumulator(width, width, beats)
+    element += leaves.rom(tiles, lanes * op.weight_planes, fold.storage)
+    cost = scaled(element, fold.writes) + border_cost(op, fold, width)
+    return cost + leaves.replay(lanes * len(op.places), beats) if rows > 1 else cost
+
+
+@unit_cost.register
 def _(op: stream.FixedMvuOp, fold: Fold) -> Cost:
     rows, beats = mvu_beats(op, fold)
     source, result = stream_type(op.input).format, stream_type(op.result).format

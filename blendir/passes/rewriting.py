@@ -117,7 +117,7 @@ def integer_range(value: SSAValue) -> Grid | None:
     if isinstance(kind, FixedType) and kind.format.width > 62:
         raise ValueError(f"{kind} is too wide for a threshold")
     fmt = element_format(kind)
-    return Grid(fmt.low, fmt.high)
+    return Grid(fmt.low, fmt.high, fmt.frac)
 
 
 def shared(value: SSAValue) -> bool:

@@ -42,7 +42,7 @@ def default_budget(found: Iterable[stream.ProcessOp]) -> int:
     The cycles per frame at which the busiest binary unit takes one 48-bit word per cycle.
     """
     units = [op for op in found if isinstance(op, stream.MvuOp)]
-    words = [work(op, WORD_BITS) for op in units if isinstance(op, stream.BinaryMvuOp)]
+    words = [work(op, WORD_BITS) for op in units if isinstance(op, stream.BinaryMvuOp | stream.PlaneMvuOp)]
     products = [work(op, DEFAULT_MULTIPLIERS) for op in units]
     return max(words, default=max(products, default=0))
 

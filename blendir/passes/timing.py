@@ -32,6 +32,7 @@ LATENCY: dict[str, int] = {
     "stream.window": 4,
     "stream.binary_mvu": 10,
     "stream.fixed_mvu": 12,
+    "stream.plane_mvu": 12,
     "stream.piecewise_linear": 10,
     "stream.residual": 6,
     "stream.multiply": 8,

@@ -116,3 +116,32 @@ builtin.module @fewer_channels_stay_taken {
     func.return %y : tensor<1x1x2x2xf64>
   }
 }
+
+// -----
+
+// Pixels times +-0.5 are exact sums of integers too.
+
+// CHECK-LABEL: builtin.module @products_of_pixels {
+// CHECK: blend.constant dense<{{.*}}> : tensor<1x2x1x1xi8> as tensor<1x2x1x1x!blend.fixed<2, 2>>
+// CHECK: blend.fixed_conv2d %x, {{.*}} : (tensor<1x2x2x2xui8>, {{.*}} -> tensor<1x1x2x2x!blend.fixed<10, 10>>
+builtin.module @products_of_pixels {
+  func.func @main(%x : tensor<1x2x2x2xui8>) -> tensor<1x1x2x2xf64> {
+    %w = blend.constant dense<[[[[0.5]], [[-0.5]]]]> : tensor<1x2x1x1xf64>
+    %b = blend.constant dense<0.25> : tensor<1xf64>
+    %y = blend.conv2d %x, %w, %b {layer = "conv", strides = array<i64: 1, 1>, padding = array<i64: 0, 0>} : (tensor<1x2x2x2xui8>, tensor<1x2x1x1xf64>, tensor<1xf64>) -> tensor<1x1x2x2xf64>
+    func.return %y : tensor<1x1x2x2xf64>
+  }
+}
+
+// -----
+
+// CHECK-LABEL: builtin.module @other_weights_stay {
+// CHECK: blend.conv2d %x
+builtin.module @other_weights_stay {
+  func.func @main(%x : tensor<1x2x2x2xui8>) -> tensor<1x1x2x2xf64> {
+    %w = blend.constant dense<[[[[0.5]], [[-0.31]]]]> : tensor<1x2x1x1xf64>
+    %b = blend.constant dense<0.25> : tensor<1xf64>
+    %y = blend.conv2d %x, %w, %b {layer = "conv", strides = array<i64: 1, 1>, padding = array<i64: 0, 0>} : (tensor<1x2x2x2xui8>, tensor<1x2x1x1xf64>, tensor<1xf64>) -> tensor<1x1x2x2xf64>
+    func.return %y : tensor<1x1x2x2xf64>
+  }
+}

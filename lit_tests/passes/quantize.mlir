@@ -1,15 +1,31 @@
 // RUN: blendir-opt %s --quantize --split-input-file | filecheck %s
 
+// Weights of 1 take two bits, where the bias is on the grid of their products.
+
 // CHECK-LABEL: builtin.module @input_and_conv {
 // CHECK: @main(%{{.*}}: tensor<1x2x4x4x!blend.fixed<16, 5>>)
-// CHECK: blend.constant {{.*}} as tensor<2x2x3x3x!blend.fixed<16, 2>>
-// CHECK: blend.fixed_conv2d {{.*}}!blend.fixed<27, 2>>) -> tensor<1x2x4x4x!blend.fixed<
+// CHECK: blend.constant {{.*}} as tensor<2x2x3x3x!blend.fixed<2, 2>>
+// CHECK: blend.fixed_conv2d {{.*}}!blend.fixed<13, 2>>) -> tensor<1x2x4x4x!blend.fixed<
 // CHECK-NOT: f64
 builtin.module @input_and_conv {
   func.func @main(%x : tensor<1x2x4x4xf64>) -> tensor<1x2x4x4xf64> {
     %w = blend.constant dense<1.0> : tensor<2x2x3x3xf64>
     %one = blend.constant dense<1.0> : tensor<2xf64>
     %y = blend.conv2d %x, %w, %one {strides = array<i64: 1, 1>, padding = array<i64: 1, 1>} : (tensor<1x2x4x4xf64>, tensor<2x2x3x3xf64>, tensor<2xf64>) -> tensor<1x2x4x4xf64>
+    func.return %y : tensor<1x2x4x4xf64>
+  }
+}
+
+// -----
+
+// CHECK-LABEL: builtin.module @bias_between_products {
+// CHECK: blend.constant {{.*}} as tensor<2x2x1x1x!blend.fixed<16, 2>>
+// CHECK: blend.fixed_conv2d
+builtin.module @bias_between_products {
+  func.func @main(%x : tensor<1x2x4x4xf64>) -> tensor<1x2x4x4xf64> {
+    %w = blend.constant dense<1.0> : tensor<2x2x1x1xf64>
+    %b = blend.constant dense<0.3> : tensor<2xf64>
+    %y = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 0, 0>} : (tensor<1x2x4x4xf64>, tensor<2x2x1x1xf64>, tensor<2xf64>) -> tensor<1x2x4x4xf64>
     func.return %y : tensor<1x2x4x4xf64>
   }
 }

@@ -26,6 +26,7 @@ WRITERS: dict[str, tuple[int, ...]] = {
             "lookup",
             "multi_threshold",
             "piecewise_linear",
+            "plane_mvu",
             "pool",
             "reorder",
             "requantize",

@@ -19,7 +19,7 @@ WIDTH = 1080
 LABEL = 190
 LABEL_LETTERS = 27
 ROW = 16
-KIND = {"binary_mvu": "binary", "fixed_mvu": "fixed", "window": "window"}
+KIND = {"binary_mvu": "binary", "plane_mvu": "binary", "fixed_mvu": "fixed", "window": "window"}
 
 Row = Mapping[str, Any]
 

@@ -205,6 +205,23 @@ def _(op: stream.BinaryMvuOp) -> Unit:
 
 
 @unit_of.register
+def _(op: stream.PlaneMvuOp) -> Unit:
+    source, result = stream_type(op.input), stream_type(op.result).format
+    signs = unpack_words(constant_value(op.weight), 2)[..., : op.vector]
+    tiles = [folded(signs[:, plane], op) for plane in range(op.weight_planes)]
+    base = border_rows(constant_value(op.base), op.pe)
+    wrapped = (base - result.low) % (1 << result.width) + result.low
+    counts = [step * ((1 << op.weight_planes) - 1) * op.vector for step in op.steps.values()]
+    low, high = (sum(v for v in counts if (v < 0) == negative) for negative in (True, False))
+    config = mvu_config(op, constant_value(op.base)) | element_config(source) | {
+        "PLACES": sum(1 << place for place in op.steps), "WP": op.weight_planes,
+        "SUM": signed_bits(low, high), "ACC": result.width,
+    }  # fmt: skip
+    weights = Table("weights", False, op.simd * op.weight_planes, np.concatenate(tiles, axis=-1))
+    return Unit("plane_mvu", config, (weights, Table("base", True, result.width, wrapped), *class_tables(op)))
+
+
+@unit_of.register
 def _(op: stream.FixedMvuOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result)
     weight, bias = constant_value(op.weight).astype(np.int64), constant_value(op.bias).astype(np.int64)

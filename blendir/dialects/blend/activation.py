@@ -10,7 +10,6 @@ from xdsl.dialects.builtin import StringAttr, TensorType
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, SpacedOpaqueSyntaxAttribute, SSAValue
 from xdsl.irdl import (
-    ParsePropInAttrDict,
     VarConstraint,
     irdl_attr_definition,
     irdl_op_definition,
@@ -19,7 +18,7 @@ from xdsl.irdl import (
     result_def,
 )
 
-from blendir.dialects.blend.base import BlendOp, layer_attr, require, require_shape
+from blendir.dialects.blend.base import BlendOp, require, require_shape, retyped
 from blendir.dialects.blend.types import FIXED, PIXEL, REAL, element_format, tensor_type
 from blendir.functions import Function
 
@@ -50,16 +49,10 @@ class ActivationOp(BlendOp):
     function = prop_def(FunctionAttr)
     result = result_def(T)
 
-    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` type($input)"
 
     def __init__(self, source: SSAValue, function: Function, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source],
-            result_types=[source.type],
-            properties={"function": FunctionAttr(function)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [source.type], layer, function=FunctionAttr(function))
 
 
 def require_table(source: Attribute, table: SSAValue, result: Attribute) -> None:
@@ -85,15 +78,8 @@ class LookupOp(BlendOp):
     table = operand_def(TensorType.constr(FIXED))
     result = result_def(TensorType.constr(FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(self, source: SSAValue, table: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, table],
-            result_types=[TensorType(tensor_type(table).element_type, tensor_type(source).get_shape())],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, table], [retyped(source, tensor_type(table).element_type)], layer)
 
     def verify_(self) -> None:
         require_shape("result", self.result, tensor_type(self.input).get_shape())

@@ -7,9 +7,9 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import IRDLOperation, opt_attr_def, traits_def
+from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, opt_attr_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
@@ -18,14 +18,29 @@ from blendir.numerics import output_size
 from blendir.packing import WORD_BITS
 
 
-class BlendOp(IRDLOperation, ABC):
+class LayerOp(IRDLOperation, ABC):
     """
-    An operation on tensors; `layer` is the module path it comes from, the key of errors, traces and names.
+    An operation of either dialect; `layer` is the module path it comes from, the key of errors, traces and names.
     """
 
     layer = opt_attr_def(StringAttr)
 
-    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        operands: Sequence[SSAValue | Sequence[SSAValue] | None],
+        result_types: Sequence[Attribute | Sequence[Attribute]],
+        layer: str | StringAttr | None = None,
+        **properties: Attribute | None,
+    ):
+        super().__init__(
+            operands=operands,
+            result_types=result_types,
+            properties=properties,
+            attributes={"layer": StringAttr(layer) if isinstance(layer, str) else layer},
+        )
 
     @property
     def layer_name(self) -> str:
@@ -35,11 +50,19 @@ class BlendOp(IRDLOperation, ABC):
         return self.layer.data if self.layer is not None else self.name
 
 
-def layer_attr(layer: str | StringAttr | None) -> StringAttr | None:
+class BlendOp(LayerOp, ABC):
     """
-    Lifts a layer name to an attribute.
+    An operation on tensors.
     """
-    return StringAttr(layer) if isinstance(layer, str) else layer
+
+    traits = traits_def(Pure())
+
+
+def retyped(source: SSAValue, element: Attribute) -> Tensor:
+    """
+    The type of a tensor with other elements.
+    """
+    return TensorType(element, tensor_type(source).get_shape())
 
 
 def i64_array(values: Sequence[int]) -> DenseArrayBase:

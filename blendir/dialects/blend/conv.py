@@ -11,7 +11,6 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, Tenso
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AtLeast,
-    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
     opt_operand_def,
@@ -23,7 +22,6 @@ from blendir.dialects.blend.base import (
     BlendOp,
     i64_array,
     i64_attr,
-    layer_attr,
     require,
     require_geometry,
     require_lanes,
@@ -59,9 +57,6 @@ class WindowOp(BlendOp, ABC):
 
     strides = prop_def(PAIR)
     padding = prop_def(PAIR)
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
     @property
     @abstractmethod
@@ -183,10 +178,11 @@ class Conv2dOp(BiasedConvOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, weight, bias, pad],
-            result_types=[conv_result(source, weight, strides, padding, f64)],
-            properties={"strides": i64_array(strides), "padding": i64_array(padding)},
-            attributes={"layer": layer_attr(layer)},
+            [source, weight, bias, pad],
+            [conv_result(source, weight, strides, padding, f64)],
+            layer,
+            strides=i64_array(strides),
+            padding=i64_array(padding),
         )
 
     def verify_(self) -> None:
@@ -223,14 +219,12 @@ class FixedConv2dOp(BiasedConvOp):
         rounding: Rounding = Rounding.HALF_UP,
     ):
         super().__init__(
-            operands=[source, weight, bias, pad],
-            result_types=[conv_result(source, weight, strides, padding, element)],
-            properties={
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-                "rounding": RoundingAttr(rounding),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source, weight, bias, pad],
+            [conv_result(source, weight, strides, padding, element)],
+            layer,
+            strides=i64_array(strides),
+            padding=i64_array(padding),
+            rounding=RoundingAttr(rounding),
         )
 
     def verify_(self) -> None:
@@ -267,14 +261,12 @@ class BinaryConv2dOp(ConvOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, weight],
-            result_types=[conv_result(source, weight, strides, padding, i32)],
-            properties={
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-                "pad_mode": PadModeAttr(pad_mode),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source, weight],
+            [conv_result(source, weight, strides, padding, i32)],
+            layer,
+            strides=i64_array(strides),
+            padding=i64_array(padding),
+            pad_mode=PadModeAttr(pad_mode),
         )
 
     def verify_(self) -> None:
@@ -308,15 +300,13 @@ class PackedBinaryConv2dOp(ConvOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, weight],
-            result_types=[conv_result(source, weight, strides, padding, i32)],
-            properties={
-                "channels": i64_attr(channels),
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-                "pad_mode": PadModeAttr(pad_mode),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source, weight],
+            [conv_result(source, weight, strides, padding, i32)],
+            layer,
+            channels=i64_attr(channels),
+            strides=i64_array(strides),
+            padding=i64_array(padding),
+            pad_mode=PadModeAttr(pad_mode),
         )
 
     def verify_(self) -> None:

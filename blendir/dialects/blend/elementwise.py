@@ -10,7 +10,6 @@ from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, String
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,
@@ -24,11 +23,11 @@ from blendir.dialects.blend.base import (
     BlendOp,
     i64_array,
     i64_attr,
-    layer_attr,
     require,
     require_channels,
     require_product_grid,
     require_shape,
+    retyped,
 )
 from blendir.dialects.blend.types import (
     AXIS,
@@ -66,9 +65,6 @@ class AffineOp(BlendOp, HasCanonicalizationPatternsInterface):
     axis = prop_def(AXIS, default_value=i64_attr(1))
     result = result_def(TensorType.constr(REAL))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -79,10 +75,10 @@ class AffineOp(BlendOp, HasCanonicalizationPatternsInterface):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, center, scale, offset],
-            result_types=[TensorType(f64, tensor_type(source).get_shape())],
-            properties={"axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
+            [source, center, scale, offset],
+            [retyped(source, f64)],
+            layer,
+            axis=i64_attr(axis),
         )
 
     def verify_(self) -> None:
@@ -113,9 +109,6 @@ class ThresholdOp(BlendOp):
     axis = prop_def(AXIS, default_value=i64_attr(1))
     result = result_def(TensorType.constr(BIT | WORD))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -126,10 +119,10 @@ class ThresholdOp(BlendOp):
         result_type: Tensor | None = None,
     ):
         super().__init__(
-            operands=[source, threshold, invert],
-            result_types=[result_type or TensorType(i1, tensor_type(source).get_shape())],
-            properties={"axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
+            [source, threshold, invert],
+            [result_type or retyped(source, i1)],
+            layer,
+            axis=i64_attr(axis),
         )
 
     def verify_(self) -> None:
@@ -166,9 +159,6 @@ class PiecewiseLinearOp(BlendOp):
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     result = result_def(TensorType.constr(REAL | FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -179,10 +169,11 @@ class PiecewiseLinearOp(BlendOp):
         rounding: Rounding = Rounding.HALF_UP,
     ):
         super().__init__(
-            operands=[source, *parameters],
-            result_types=[result_type or TensorType(f64, tensor_type(source).get_shape())],
-            properties={"axis": i64_attr(axis), "rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
+            [source, *parameters],
+            [result_type or retyped(source, f64)],
+            layer,
+            axis=i64_attr(axis),
+            rounding=RoundingAttr(rounding),
         )
 
     @property
@@ -222,9 +213,6 @@ class AddOp(BlendOp):
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     result = result_def(TensorType.constr(REAL | FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         lhs: SSAValue,
@@ -233,12 +221,7 @@ class AddOp(BlendOp):
         result_type: Tensor | None = None,
         rounding: Rounding = Rounding.HALF_UP,
     ):
-        super().__init__(
-            operands=[lhs, rhs],
-            result_types=[result_type or lhs.type],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([lhs, rhs], [result_type or lhs.type], layer, rounding=RoundingAttr(rounding))
 
     def verify_(self) -> None:
         shape = tensor_type(self.lhs).get_shape()
@@ -263,18 +246,12 @@ class ClampOp(BlendOp):
     high = prop_def(FloatAttr.constr(type=REAL) | IntegerAttr.constr(type=i64))
     result = result_def(T)
 
-    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` type($input)"
 
     def __init__(self, source: SSAValue, low: float, high: float, layer: str | StringAttr | None = None):
         real = tensor_type(source).element_type == f64
         low_attr, high_attr = (FloatAttr(v, f64) if real else i64_attr(int(v)) for v in (low, high))
-        super().__init__(
-            operands=[source],
-            result_types=[source.type],
-            properties={"low": low_attr, "high": high_attr},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [source.type], layer, low=low_attr, high=high_attr)
 
     def verify_(self) -> None:
         real = tensor_type(self.input).element_type == f64
@@ -299,9 +276,6 @@ class RequantizeOp(BlendOp, HasCanonicalizationPatternsInterface):
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     result = result_def(TensorType.constr(FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -309,12 +283,7 @@ class RequantizeOp(BlendOp, HasCanonicalizationPatternsInterface):
         layer: str | StringAttr | None = None,
         rounding: Rounding = Rounding.HALF_UP,
     ):
-        super().__init__(
-            operands=[source],
-            result_types=[TensorType(element, tensor_type(source).get_shape())],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [retyped(source, element)], layer, rounding=RoundingAttr(rounding))
 
     def verify_(self) -> None:
         require_shape("result", self.result, tensor_type(self.input).get_shape())
@@ -341,9 +310,6 @@ class BitsToValueOp(BlendOp):
     lanes = opt_prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType.constr(REAL | FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -352,10 +318,10 @@ class BitsToValueOp(BlendOp):
         lanes: list[int] | None = None,
     ):
         super().__init__(
-            operands=[source],
-            result_types=[result_type or TensorType(f64, tensor_type(source).get_shape())],
-            properties={"lanes": None if lanes is None else i64_array(lanes)},
-            attributes={"layer": layer_attr(layer)},
+            [source],
+            [result_type or retyped(source, f64)],
+            layer,
+            lanes=None if lanes is None else i64_array(lanes),
         )
 
     def verify_(self) -> None:

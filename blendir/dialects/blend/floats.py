@@ -10,7 +10,6 @@ from typing import ClassVar
 from xdsl.dialects.builtin import FloatAttr, StringAttr, TensorType, f64, i1
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,
@@ -21,9 +20,9 @@ from xdsl.irdl import (
 from blendir.dialects.blend.base import (
     BlendOp,
     i64_attr,
-    layer_attr,
     require_channels,
     require_shape,
+    retyped,
 )
 from blendir.dialects.blend.types import (
     AXIS,
@@ -47,7 +46,7 @@ class RealUnaryOp(BlendOp, ABC):
     assembly_format = "$input attr-dict `:` type($input)"
 
     def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(operands=[source], result_types=[source.type], attributes={"layer": layer_attr(layer)})
+        super().__init__([source], [source.type], layer)
 
 
 @irdl_op_definition
@@ -73,8 +72,8 @@ class SignOp(BlendOp):
     assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
-        result = TensorType(i1, tensor_type(source).get_shape())
-        super().__init__(operands=[source], result_types=[result], attributes={"layer": layer_attr(layer)})
+        result = retyped(source, i1)
+        super().__init__([source], [result], layer)
 
     def verify_(self) -> None:
         require_shape("result", self.result, tensor_type(self.input).get_shape())
@@ -95,16 +94,8 @@ class PReluOp(BlendOp):
     axis = prop_def(AXIS, default_value=i64_attr(1))
     result = result_def(T)
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(self, source: SSAValue, slope: SSAValue, axis: int = 1, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, slope],
-            result_types=[source.type],
-            properties={"axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, slope], [source.type], layer, axis=i64_attr(axis))
 
     def verify_(self) -> None:
         require_channels(self, self.axis, self.input, self.slope)
@@ -129,9 +120,6 @@ class BatchNormOp(BlendOp):
     axis = prop_def(AXIS, default_value=i64_attr(1))
     result = result_def(T)
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -144,10 +132,11 @@ class BatchNormOp(BlendOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, gamma, beta, mean, variance],
-            result_types=[source.type],
-            properties={"epsilon": FloatAttr(epsilon, f64), "axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
+            [source, gamma, beta, mean, variance],
+            [source.type],
+            layer,
+            epsilon=FloatAttr(epsilon, f64),
+            axis=i64_attr(axis),
         )
 
     def verify_(self) -> None:

@@ -10,7 +10,6 @@ from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AtLeast,
-    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,
@@ -21,11 +20,11 @@ from xdsl.irdl import (
 from blendir.dialects.blend.base import (
     BlendOp,
     i64_attr,
-    layer_attr,
     require,
     require_channels,
     require_product_grid,
     require_shape,
+    retyped,
 )
 from blendir.dialects.blend.types import (
     AXIS,
@@ -63,9 +62,6 @@ class LayerNormOp(BlendOp):
     axis = prop_def(AXIS)
     result = result_def(T)
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -76,10 +72,7 @@ class LayerNormOp(BlendOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, gamma, beta],
-            result_types=[source.type],
-            properties={"epsilon": FloatAttr(epsilon, f64), "axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
+            [source, gamma, beta], [source.type], layer, epsilon=FloatAttr(epsilon, f64), axis=i64_attr(axis)
         )
 
     def verify_(self) -> None:
@@ -111,9 +104,6 @@ class FixedLayerNormOp(BlendOp):
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     result = result_def(TensorType.constr(FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -126,10 +116,12 @@ class FixedLayerNormOp(BlendOp):
         rounding: Rounding = Rounding.HALF_UP,
     ):
         super().__init__(
-            operands=[source, gamma, beta],
-            result_types=[TensorType(element, tensor_type(source).get_shape())],
-            properties={"epsilon": i64_attr(epsilon), "axis": i64_attr(axis), "rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
+            [source, gamma, beta],
+            [retyped(source, element)],
+            layer,
+            epsilon=i64_attr(epsilon),
+            axis=i64_attr(axis),
+            rounding=RoundingAttr(rounding),
         )
 
     def verify_(self) -> None:

@@ -9,7 +9,6 @@ from typing import ClassVar
 from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, f64, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,
@@ -17,7 +16,7 @@ from xdsl.irdl import (
     result_def,
 )
 
-from blendir.dialects.blend.base import BlendOp, i64_attr, layer_attr, require, require_shape
+from blendir.dialects.blend.base import BlendOp, i64_attr, require, require_shape, retyped
 from blendir.dialects.blend.conv import POSITIVE
 from blendir.dialects.blend.types import AXIS, BIT, FIXED, NUMBER, REAL, FixedType, element_format, tensor_type
 from blendir.numerics import Format, signed_bits
@@ -36,11 +35,10 @@ class RoundOp(BlendOp):
     input = operand_def(T)
     result = result_def(T)
 
-    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` type($input)"
 
     def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(operands=[source], result_types=[source.type], attributes={"layer": layer_attr(layer)})
+        super().__init__([source], [source.type], layer)
 
 
 def level_type(low: int, high: int) -> FixedType:
@@ -69,9 +67,6 @@ class MultiThresholdOp(BlendOp):
     axis = prop_def(AXIS, default_value=i64_attr(1))
     result = result_def(TensorType.constr(FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         source: SSAValue,
@@ -84,10 +79,12 @@ class MultiThresholdOp(BlendOp):
     ):
         highest = lowest + step * tensor_type(thresholds).get_shape()[1]
         super().__init__(
-            operands=[source, thresholds, invert],
-            result_types=[TensorType(level_type(lowest, highest), tensor_type(source).get_shape())],
-            properties={"lowest": i64_attr(lowest), "step": i64_attr(step), "axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
+            [source, thresholds, invert],
+            [retyped(source, level_type(lowest, highest))],
+            layer,
+            lowest=i64_attr(lowest),
+            step=i64_attr(step),
+            axis=i64_attr(axis),
         )
 
     @property

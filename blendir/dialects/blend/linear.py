@@ -9,7 +9,6 @@ from abc import ABC
 from xdsl.dialects.builtin import StringAttr, TensorType, f64, i32
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
     prop_def,
@@ -19,7 +18,6 @@ from xdsl.irdl import (
 from blendir.dialects.blend.base import (
     BlendOp,
     i64_attr,
-    layer_attr,
     require,
     require_lanes,
     require_product_grid,
@@ -47,9 +45,6 @@ class MatrixOp(BlendOp, ABC):
     """
     A product with weights [O, I] of input [N, I].
     """
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
     def verify_matrix(self) -> None:
         """
@@ -82,11 +77,7 @@ class LinearOp(MatrixOp):
     result = result_def(TensorType.constr(REAL))
 
     def __init__(self, source: SSAValue, weight: SSAValue, bias: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, weight, bias],
-            result_types=[matrix_result(source, weight, f64)],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, weight, bias], [matrix_result(source, weight, f64)], layer)
 
     def verify_(self) -> None:
         self.verify_matrix()
@@ -117,10 +108,7 @@ class FixedLinearOp(MatrixOp):
         rounding: Rounding = Rounding.HALF_UP,
     ):
         super().__init__(
-            operands=[source, weight, bias],
-            result_types=[matrix_result(source, weight, element)],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
+            [source, weight, bias], [matrix_result(source, weight, element)], layer, rounding=RoundingAttr(rounding)
         )
 
     def verify_(self) -> None:
@@ -147,11 +135,7 @@ class BinaryLinearOp(MatrixOp):
     result = result_def(TensorType.constr(COUNT))
 
     def __init__(self, source: SSAValue, weight: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, weight],
-            result_types=[matrix_result(source, weight, i32)],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, weight], [matrix_result(source, weight, i32)], layer)
 
     def verify_(self) -> None:
         self.verify_matrix()
@@ -171,12 +155,7 @@ class PackedBinaryLinearOp(MatrixOp):
     result = result_def(TensorType.constr(COUNT))
 
     def __init__(self, source: SSAValue, weight: SSAValue, channels: int, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, weight],
-            result_types=[matrix_result(source, weight, i32)],
-            properties={"channels": i64_attr(channels)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, weight], [matrix_result(source, weight, i32)], layer, channels=i64_attr(channels))
 
     def verify_(self) -> None:
         self.verify_matrix()

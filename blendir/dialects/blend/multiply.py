@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import StringAttr, TensorType, f64
 from xdsl.ir import SSAValue
-from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, operand_def, prop_def, result_def
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 from xdsl.utils.exceptions import VerifyException
 
-from blendir.dialects.blend.base import BlendOp, layer_attr, require, require_shape
+from blendir.dialects.blend.base import BlendOp, require, require_shape, retyped
 from blendir.dialects.blend.types import (
     FIXED,
     HALF_UP,
@@ -41,9 +41,6 @@ class MultiplyOp(BlendOp):
     rounding = prop_def(RoundingAttr, default_value=HALF_UP)
     result = result_def(TensorType.constr(REAL | FIXED))
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
     def __init__(
         self,
         lhs: SSAValue,
@@ -53,10 +50,10 @@ class MultiplyOp(BlendOp):
         rounding: Rounding = Rounding.HALF_UP,
     ):
         super().__init__(
-            operands=[lhs, rhs],
-            result_types=[result_type or TensorType(f64, tensor_type(lhs).get_shape())],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
+            [lhs, rhs],
+            [result_type or retyped(lhs, f64)],
+            layer,
+            rounding=RoundingAttr(rounding),
         )
 
     @property

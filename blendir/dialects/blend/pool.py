@@ -19,7 +19,6 @@ from xdsl.irdl import (
 from blendir.dialects.blend.base import (
     i64_array,
     i64_attr,
-    layer_attr,
     require,
     require_rank,
     spatial_result,
@@ -76,15 +75,13 @@ class AvgPool2dOp(PoolOp):
     ):
         shape = tensor_type(source).get_shape()
         super().__init__(
-            operands=[source],
-            result_types=[TensorType(element, spatial_result(shape, shape[1], kernel, strides, padding))],
-            properties={
-                "kernel": i64_array(kernel),
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-                "divisor": i64_attr(divisor),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source],
+            [TensorType(element, spatial_result(shape, shape[1], kernel, strides, padding))],
+            layer,
+            kernel=i64_array(kernel),
+            strides=i64_array(strides),
+            padding=i64_array(padding),
+            divisor=i64_attr(divisor),
         )
 
     def verify_(self) -> None:
@@ -136,14 +133,12 @@ class MaxPool2dOp(PoolOp):
         kind = tensor_type(source)
         shape = kind.get_shape()
         super().__init__(
-            operands=[source],
-            result_types=[TensorType(kind.element_type, spatial_result(shape, shape[1], kernel, strides, padding))],
-            properties={
-                "kernel": i64_array(kernel),
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source],
+            [TensorType(kind.element_type, spatial_result(shape, shape[1], kernel, strides, padding))],
+            layer,
+            kernel=i64_array(kernel),
+            strides=i64_array(strides),
+            padding=i64_array(padding),
         )
 
     def verify_(self) -> None:

@@ -23,7 +23,6 @@ from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AtLeast,
-    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
     prop_def,
@@ -37,7 +36,7 @@ from xdsl.printer import Printer
 from xdsl.traits import ConstantLike, Pure
 
 from blendir.dense import dense_from_numpy, dense_to_numpy
-from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, layer_attr, require, require_shape
+from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, require, require_shape
 from blendir.dialects.blend.types import ANY_ELEMENT, AXIS, NUMBER, FixedType, Tensor, WordType, tensor_type
 
 
@@ -55,9 +54,10 @@ class ConstantOp(BlendOp):
     result = result_def(TensorType)
 
     traits = traits_def(Pure(), ConstantLike())
+    assembly_format = None
 
     def __init__(self, value: DenseIntOrFPElementsAttr[Any], result_type: Attribute | None = None):
-        super().__init__(result_types=[result_type or value.type], properties={"value": value})
+        super().__init__([], [result_type or value.type], value=value)
 
     @classmethod
     def from_numpy(cls, array: NDArray[Any], element: Attribute) -> ConstantOp:
@@ -145,9 +145,6 @@ class MoveOp(BlendOp):
     An operation that only moves elements.
     """
 
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
 
 @irdl_op_definition
 class ReshapeOp(MoveOp, HasCanonicalizationPatternsInterface):
@@ -161,11 +158,7 @@ class ReshapeOp(MoveOp, HasCanonicalizationPatternsInterface):
     result = result_def(TensorType.constr(ANY_ELEMENT))
 
     def __init__(self, source: SSAValue, shape: Sequence[int], layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source],
-            result_types=[TensorType(tensor_type(source).element_type, list(shape))],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [TensorType(tensor_type(source).element_type, list(shape))], layer)
 
     def verify_(self) -> None:
         source, result = tensor_type(self.input), tensor_type(self.result)
@@ -207,12 +200,7 @@ class TransposeOp(MoveOp, HasCanonicalizationPatternsInterface):
     def __init__(self, source: SSAValue, permutation: Sequence[int], layer: str | StringAttr | None = None):
         kind = tensor_type(source)
         shape = [kind.get_shape()[d] for d in permutation]
-        super().__init__(
-            operands=[source],
-            result_types=[TensorType(kind.element_type, shape)],
-            properties={"permutation": i64_array(permutation)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [TensorType(kind.element_type, shape)], layer, permutation=i64_array(permutation))
 
     def verify_(self) -> None:
         order = list(self.permutation.get_values())
@@ -246,12 +234,7 @@ class ConcatOp(MoveOp):
     result = result_def(TensorType.constr(ANY_ELEMENT))
 
     def __init__(self, inputs: Sequence[SSAValue], axis: int = 1, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[inputs],
-            result_types=[concat_type([tensor_type(v) for v in inputs], axis)],
-            properties={"axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([inputs], [concat_type([tensor_type(v) for v in inputs], axis)], layer, axis=i64_attr(axis))
 
     def verify_(self) -> None:
         require(len(self.inputs) > 0, "concat needs an operand")
@@ -298,10 +281,7 @@ class TakeOp(MoveOp, HasCanonicalizationPatternsInterface):
         shape = list(kind.get_shape())
         shape[axis] = len(indices)
         super().__init__(
-            operands=[source],
-            result_types=[TensorType(kind.element_type, shape)],
-            properties={"indices": i64_array(indices), "axis": i64_attr(axis)},
-            attributes={"layer": layer_attr(layer)},
+            [source], [TensorType(kind.element_type, shape)], layer, indices=i64_array(indices), axis=i64_attr(axis)
         )
 
     @property
@@ -348,7 +328,6 @@ class UnsupportedOp(BlendOp):
     target = prop_def(StringAttr)
     result = result_def(TensorType)
 
-    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$target `(` operands `)` attr-dict `:` functional-type(operands, results)"
 
     def __init__(
@@ -358,9 +337,4 @@ class UnsupportedOp(BlendOp):
         result_type: Attribute,
         layer: str | StringAttr | None = None,
     ):
-        super().__init__(
-            operands=[inputs],
-            result_types=[result_type],
-            properties={"target": StringAttr(target)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([inputs], [result_type], layer, target=StringAttr(target))

@@ -21,6 +21,7 @@ from blendir.dialects.stream.layer_norm import LayerNormOp
 from blendir.dialects.stream.levels import MultiThresholdOp
 from blendir.dialects.stream.lookup import LookupOp
 from blendir.dialects.stream.multiply import MultiplyOp
+from blendir.dialects.stream.planes import PlaneMvuOp
 from blendir.dialects.stream.reorder import MAX_LOOPS, Nest, ReorderOp, loop_nest
 from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp, TakeOp, source_frames
 from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
@@ -49,6 +50,7 @@ Stream = Dialect(
         MultiThresholdOp,
         MultiplyOp,
         PiecewiseLinearOp,
+        PlaneMvuOp,
         PoolOp,
         ReorderOp,
         RequantizeOp,
@@ -80,6 +82,7 @@ __all__ = [
     "MvuOp",
     "Nest",
     "PiecewiseLinearOp",
+    "PlaneMvuOp",
     "PoolKind",
     "PoolKindAttr",
     "PoolOp",

@@ -21,7 +21,6 @@ from xdsl.utils.exceptions import VerifyException
 
 from blendir.dialects.blend.base import (
     i64_attr,
-    layer_attr,
     require,
     require_product_grid,
 )
@@ -76,6 +75,27 @@ def unary_result(source: SSAValue, element: Attribute) -> StreamType:
     return StreamType(kind.rows.data, kind.columns.data, kind.length.data, element, kind.group.data)
 
 
+class PairOp(ProcessOp, ABC):
+    """
+    A function of the elements of two streams, rounded once and saturated once.
+    """
+
+    lhs = operand_def(STREAM)
+    rhs = operand_def(STREAM)
+    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
+    result = result_def(STREAM)
+
+    def __init__(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        element: Attribute,
+        rounding: Rounding,
+        layer: str | StringAttr | None = None,
+    ):
+        super().__init__([lhs, rhs], [unary_result(lhs, element)], layer, rounding=RoundingAttr(rounding))
+
+
 @irdl_op_definition
 class PiecewiseLinearOp(ElementwiseOp):
     """
@@ -106,10 +126,11 @@ class PiecewiseLinearOp(ElementwiseOp):
         hold: int = 1,
     ):
         super().__init__(
-            operands=[source, *parameters],
-            result_types=[unary_result(source, element)],
-            properties={"rounding": RoundingAttr(rounding), "hold": i64_attr(hold)},
-            attributes={"layer": layer_attr(layer)},
+            [source, *parameters],
+            [unary_result(source, element)],
+            layer,
+            rounding=RoundingAttr(rounding),
+            hold=i64_attr(hold),
         )
 
     def verify_(self) -> None:
@@ -146,43 +167,19 @@ class ThresholdOp(ElementwiseOp):
         element: Attribute,
         layer: str | StringAttr | None = None,
     ):
-        super().__init__(
-            operands=[source, threshold, invert],
-            result_types=[unary_result(source, element)],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, threshold, invert], [unary_result(source, element)], layer)
 
     def verify_(self) -> None:
         self.verify_elementwise(self.operands[1:])
 
 
 @irdl_op_definition
-class AddOp(ElementwiseOp):
+class AddOp(PairOp, ElementwiseOp):
     """
     `y = saturate(round(a + b))`.
     """
 
     name = "stream.add"
-
-    lhs = operand_def(STREAM)
-    rhs = operand_def(STREAM)
-    rounding = prop_def(RoundingAttr, default_value=HALF_UP)
-    result = result_def(STREAM)
-
-    def __init__(
-        self,
-        lhs: SSAValue,
-        rhs: SSAValue,
-        element: Attribute,
-        rounding: Rounding,
-        layer: str | StringAttr | None = None,
-    ):
-        super().__init__(
-            operands=[lhs, rhs],
-            result_types=[unary_result(lhs, element)],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
-        )
 
     def verify_(self) -> None:
         self.verify_elementwise()
@@ -211,11 +208,14 @@ class ResidualOp(ElementwiseOp):
     def __init__(self, add: AddOp, threshold: ThresholdOp):
         bits = stream_type(threshold.result).element
         super().__init__(
-            operands=[add.lhs, add.rhs, threshold.threshold, threshold.invert],
-            result_types=[add.result.type, unary_result(add.lhs, bits)],
-            properties={"rounding": add.rounding, "bit_layer": threshold.layer, "bit_order": threshold.order},
-            attributes={"layer": add.layer, "order": add.order},
+            [add.lhs, add.rhs, threshold.threshold, threshold.invert],
+            [add.result.type, unary_result(add.lhs, bits)],
+            add.layer,
+            rounding=add.rounding,
+            bit_layer=threshold.layer,
+            bit_order=threshold.order,
         )
+        self.order = add.order
 
     @property
     def layers(self) -> list[str]:
@@ -239,12 +239,7 @@ class ClampOp(ElementwiseOp):
     result = result_def(STREAM)
 
     def __init__(self, source: SSAValue, low: int, high: int, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source],
-            result_types=[source.type],
-            properties={"low": i64_attr(low), "high": i64_attr(high)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [source.type], layer, low=i64_attr(low), high=i64_attr(high))
 
     def verify_(self) -> None:
         self.verify_elementwise()
@@ -263,12 +258,7 @@ class RequantizeOp(ElementwiseOp):
     result = result_def(STREAM)
 
     def __init__(self, source: SSAValue, element: Attribute, rounding: Rounding, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source],
-            result_types=[unary_result(source, element)],
-            properties={"rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [unary_result(source, element)], layer, rounding=RoundingAttr(rounding))
 
     def verify_(self) -> None:
         self.verify_elementwise()
@@ -286,11 +276,7 @@ class BitsToValueOp(ElementwiseOp):
     result = result_def(STREAM)
 
     def __init__(self, source: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source],
-            result_types=[unary_result(source, FixedType(2, 2))],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source], [unary_result(source, FixedType(2, 2))], layer)
 
     def verify_(self) -> None:
         self.verify_elementwise()

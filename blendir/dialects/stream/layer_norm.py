@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import AtLeast, irdl_op_definition, operand_def, prop_def, result_def
 
-from blendir.dialects.blend.base import i64_attr, layer_attr, require_shape
+from blendir.dialects.blend.base import i64_attr, require_shape
 from blendir.dialects.blend.layer_norm import require_norm
 from blendir.dialects.blend.types import FIXED, HALF_UP, RoundingAttr
 from blendir.dialects.stream.elementwise import ElementwiseOp, unary_result
@@ -44,10 +44,11 @@ class LayerNormOp(ElementwiseOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, gamma, beta],
-            result_types=[unary_result(source, element)],
-            properties={"epsilon": i64_attr(epsilon), "rounding": RoundingAttr(rounding)},
-            attributes={"layer": layer_attr(layer)},
+            [source, gamma, beta],
+            [unary_result(source, element)],
+            layer,
+            epsilon=i64_attr(epsilon),
+            rounding=RoundingAttr(rounding),
         )
 
     def verify_(self) -> None:

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
-from blendir.dialects.blend.base import i64_attr, layer_attr, require
+from blendir.dialects.blend.base import i64_attr, require
 from blendir.dialects.blend.types import BIT, tensor_type
 from blendir.dialects.stream.elementwise import ElementwiseOp, unary_result
 from blendir.dialects.stream.types import STREAM
@@ -40,10 +40,11 @@ class MultiThresholdOp(ElementwiseOp):
         layer: str | StringAttr | None = None,
     ):
         super().__init__(
-            operands=[source, thresholds, invert],
-            result_types=[unary_result(source, element)],
-            properties={"lowest": i64_attr(lowest), "step": i64_attr(step)},
-            attributes={"layer": layer_attr(layer)},
+            [source, thresholds, invert],
+            [unary_result(source, element)],
+            layer,
+            lowest=i64_attr(lowest),
+            step=i64_attr(step),
         )
 
     def verify_(self) -> None:

@@ -9,7 +9,6 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_attr_def, result_def
 
 from blendir.dialects.blend.activation import require_table
-from blendir.dialects.blend.base import layer_attr
 from blendir.dialects.blend.types import FIXED, tensor_type
 from blendir.dialects.stream.elementwise import ElementwiseOp, unary_result
 from blendir.dialects.stream.types import STREAM, stream_type
@@ -29,11 +28,7 @@ class LookupOp(ElementwiseOp):
     result = result_def(STREAM)
 
     def __init__(self, source: SSAValue, table: SSAValue, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source, table],
-            result_types=[unary_result(source, tensor_type(table).element_type)],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([source, table], [unary_result(source, tensor_type(table).element_type)], layer)
 
     def verify_(self) -> None:
         self.verify_elementwise()

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import DenseArrayBase, StringAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
-from blendir.dialects.blend.base import i64_array, layer_attr, require
+from blendir.dialects.blend.base import i64_array, require
 from blendir.dialects.stream.types import STREAM, ProcessOp, StreamType, require_group, stream_type
 
 MAX_LOOPS = 4
@@ -58,10 +58,11 @@ class ReorderOp(ProcessOp):
         self, source: SSAValue, nest: Nest, frames: tuple[int, int, int], layer: str | StringAttr | None = None
     ):
         super().__init__(
-            operands=[source],
-            result_types=[StreamType(*frames, stream_type(source).element)],
-            properties={"extents": i64_array([e for e, _ in nest]), "steps": i64_array([s for _, s in nest])},
-            attributes={"layer": layer_attr(layer)},
+            [source],
+            [StreamType(*frames, stream_type(source).element)],
+            layer,
+            extents=i64_array([e for e, _ in nest]),
+            steps=i64_array([s for _, s in nest]),
         )
 
     @property

@@ -18,7 +18,6 @@ from xdsl.irdl import (
 
 from blendir.dialects.blend.base import (
     i64_array,
-    layer_attr,
     require,
 )
 from blendir.dialects.blend.types import tensor_type
@@ -45,7 +44,7 @@ class SourceOp(ProcessOp):
     result = result_def(STREAM)
 
     def __init__(self, source: SSAValue, result: StreamType, layer: str | StringAttr | None = None):
-        super().__init__(operands=[source], result_types=[result], attributes={"layer": layer_attr(layer)})
+        super().__init__([source], [result], layer)
 
     def verify_(self) -> None:
         require_frames("result", self.result, *source_frames(tensor_type(self.input)))
@@ -84,11 +83,9 @@ class SinkOp(ProcessOp):
         order: Sequence[int] | None = None,
         layer: str | StringAttr | None = None,
     ):
-        super().__init__(
-            operands=[source],
-            result_types=[result],
-            attributes={"layer": layer_attr(layer), "order": None if order is None else i64_array(order)},
-        )
+        super().__init__([source], [result], layer)
+        if order is not None:
+            self.attributes["order"] = i64_array(order)
 
     def verify_(self) -> None:
         kind = stream_type(self.input)
@@ -114,9 +111,7 @@ class ForkOp(ProcessOp):
     copies = var_result_def(STREAM)
 
     def __init__(self, source: SSAValue, copies: int, layer: str | StringAttr | None = None):
-        super().__init__(
-            operands=[source], result_types=[[source.type] * copies], attributes={"layer": layer_attr(layer)}
-        )
+        super().__init__([source], [[source.type] * copies], layer)
 
     def verify_(self) -> None:
         require(2 <= len(self.copies) <= 4, f"a fork has 2 to 4 results, got {len(self.copies)}")
@@ -139,11 +134,7 @@ class ConcatOp(ProcessOp):
     def __init__(self, lhs: SSAValue, rhs: SSAValue, layer: str | StringAttr | None = None):
         a, b = stream_type(lhs), stream_type(rhs)
         length = a.length.data + b.length.data
-        super().__init__(
-            operands=[lhs, rhs],
-            result_types=[StreamType(a.rows.data, a.columns.data, length, a.element, a.group.data)],
-            attributes={"layer": layer_attr(layer)},
-        )
+        super().__init__([lhs, rhs], [StreamType(a.rows.data, a.columns.data, length, a.element, a.group.data)], layer)
 
     def verify_(self) -> None:
         a, b = stream_type(self.lhs), stream_type(self.rhs)
@@ -169,10 +160,10 @@ class TakeOp(ProcessOp):
     def __init__(self, source: SSAValue, indices: Sequence[int], layer: str | StringAttr | None = None):
         kind = stream_type(source)
         super().__init__(
-            operands=[source],
-            result_types=[StreamType(kind.rows.data, kind.columns.data, len(indices), kind.element)],
-            properties={"indices": i64_array(indices)},
-            attributes={"layer": layer_attr(layer)},
+            [source],
+            [StreamType(kind.rows.data, kind.columns.data, len(indices), kind.element)],
+            layer,
+            indices=i64_array(indices),
         )
 
     def verify_(self) -> None:

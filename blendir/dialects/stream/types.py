@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, IntegerAttr, StringAttr, i64
 from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue, TypeAttribute
-from xdsl.irdl import AtLeast, BaseAttr, IRDLOperation, ParsePropInAttrDict, irdl_attr_definition, opt_attr_def
+from xdsl.irdl import AtLeast, BaseAttr, irdl_attr_definition, opt_attr_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from blendir.dialects.blend.base import LayerOp
 from blendir.dialects.blend.types import element_format
 from blendir.numerics import Format
 
@@ -113,7 +114,7 @@ def stream_type(value: SSAValue) -> StreamType:
     return value.type
 
 
-class ProcessOp(IRDLOperation, ABC):
+class ProcessOp(LayerOp, ABC):
     """
     A hardware process; `layer` names the result it computes, `fifo_depths` and `fifo_storage` describe the FIFO behind
     each result and `latency` is the assumed number of cycles from a read to the write that depends on it. `order` says
@@ -124,23 +125,12 @@ class ProcessOp(IRDLOperation, ABC):
     frame enters the design, and `interval` the number of cycles per frame that the process is busy.
     """
 
-    layer = opt_attr_def(StringAttr)
     start = opt_attr_def(CYCLES)
     interval = opt_attr_def(CYCLES)
     latency = opt_attr_def(CYCLES)
     fifo_depths = opt_attr_def(DenseArrayBase.constr(i64))
     fifo_storage = opt_attr_def(ArrayAttr[StringAttr])
     order = opt_attr_def(DenseArrayBase.constr(i64))
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
-    @property
-    def layer_name(self) -> str:
-        """
-        The layer, or the name of the operation where there is none.
-        """
-        return self.layer.data if self.layer is not None else self.name
 
     @property
     def layers(self) -> list[str]:

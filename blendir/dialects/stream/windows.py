@@ -25,7 +25,6 @@ from xdsl.utils.str_enum import StrEnum
 from blendir.dialects.blend.base import (
     i64_array,
     i64_attr,
-    layer_attr,
     require,
     require_geometry,
     require_product_grid,
@@ -96,14 +95,12 @@ class WindowOp(ProcessOp):
         )
         length = kernel[0] * kernel[1] * kind.length.data
         super().__init__(
-            operands=[source, pad],
-            result_types=[StreamType(rows, columns, length, kind.element, group)],
-            properties={
-                "kernel": i64_array(kernel),
-                "strides": i64_array(strides),
-                "padding": i64_array(padding),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source, pad],
+            [StreamType(rows, columns, length, kind.element, group)],
+            layer,
+            kernel=i64_array(kernel),
+            strides=i64_array(strides),
+            padding=i64_array(padding),
         )
 
     @property
@@ -233,10 +230,11 @@ class BinaryMvuOp(MvuOp):
     ):
         outputs = tensor_type(weight).get_shape()[0]
         super().__init__(
-            operands=[source, weight, border],
-            result_types=[StreamType(len(classes[0]), len(classes[1]), outputs, element)],
-            properties={"row_classes": i64_array(classes[0]), "column_classes": i64_array(classes[1])},
-            attributes={"layer": layer_attr(layer)},
+            [source, weight, border],
+            [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
+            layer,
+            row_classes=i64_array(classes[0]),
+            column_classes=i64_array(classes[1]),
         )
 
     def verify_(self) -> None:
@@ -273,14 +271,12 @@ class FixedMvuOp(MvuOp):
     ):
         outputs = tensor_type(weight).get_shape()[0]
         super().__init__(
-            operands=[source, weight, bias],
-            result_types=[StreamType(len(classes[0]), len(classes[1]), outputs, element)],
-            properties={
-                "row_classes": i64_array(classes[0]),
-                "column_classes": i64_array(classes[1]),
-                "rounding": RoundingAttr(rounding),
-            },
-            attributes={"layer": layer_attr(layer)},
+            [source, weight, bias],
+            [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
+            layer,
+            row_classes=i64_array(classes[0]),
+            column_classes=i64_array(classes[1]),
+            rounding=RoundingAttr(rounding),
         )
 
     def verify_(self) -> None:
@@ -319,10 +315,7 @@ class PoolOp(ProcessOp):
     ):
         group = stream_type(source).group.data
         super().__init__(
-            operands=[source],
-            result_types=[StreamType(*frames, element, group)],
-            properties={"taps": i64_attr(taps), "kind": PoolKindAttr(kind)},
-            attributes={"layer": layer_attr(layer)},
+            [source], [StreamType(*frames, element, group)], layer, taps=i64_attr(taps), kind=PoolKindAttr(kind)
         )
 
     @property

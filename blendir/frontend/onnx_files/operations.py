@@ -27,7 +27,6 @@ OPERATIONS: dict[str, Operation] = {}
 SCORES = "not an operation of a streaming design: end the graph before it, the largest score stays the largest"
 REMEDIES = {
     **dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax", "TopK"), SCORES),
-    "Trunc": "export the average pooling without truncation (AveragePool, then Quant)",
     "FloatQuant": "quantize to integers (Quant)",
     "Im2Col": "import the file as it was before its conversion for FINN",
     "XnorPopcountMatMul": "import the file as it was before its conversion for FINN",
@@ -99,17 +98,6 @@ def channels(x: Tensor, parameter: Operand, what: str) -> Tensor:
     if any(size != 1 for axis, size in enumerate(shape) if axis != 1):
         raise UntranslatableError(f"{what} of shape {list(array.shape)} varies along more than the channels")
     return tensor(array.reshape(-1))
-
-
-def along(x: Tensor, parameter: Operand, what: str, axis: int) -> Tensor:
-    """
-    A vector or one number, to be broadcast along an axis.
-    """
-    array = constant(parameter, what)
-    shape = [1] * x.ndim
-    if array.size != 1:
-        shape[axis] = -1
-    return tensor(array.reshape(shape))
 
 
 @enters("Identity", "Dropout")

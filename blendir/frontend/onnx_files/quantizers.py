@@ -4,14 +4,16 @@ Quantizers of QONNX (Pappalardo et al., 2022), and thresholds of FINN.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from blendir.frontend.aten_levels import MOST_THRESHOLDS, level_thresholds, multi_threshold
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.onnx_files.graph import OnnxNode
-from blendir.frontend.onnx_files.operations import Operand, along, constant, enters, tensor
+from blendir.frontend.onnx_files.operations import Operand, constant, enters, tensor
 
 
 def away_from_zero(x: Tensor) -> Tensor:
@@ -22,6 +24,15 @@ def away_from_zero(x: Tensor) -> Tensor:
 
 
 HALF_EVEN = ("ROUND", "HALF_EVEN")
+THRESHOLDS = {
+    "FLOOR": "floor",
+    "CEIL": "ceil",
+    "DOWN": "trunc",
+    "UP": "away",
+    "HALF_UP": "half_away",
+    "HALF_DOWN": "half_to_zero",
+}
+"""Modes whose levels are counts of thresholds."""
 ROUNDING: dict[str, Callable[[Tensor], Tensor]] = {
     **dict.fromkeys(HALF_EVEN, torch.round),
     "CEIL": torch.ceil,
@@ -65,26 +76,56 @@ def quant(node: OnnxNode, x: Operand, scale: Operand, zero_point: Operand, bit_w
     if bits == 1 and signed:
         positive = source >= 0 if centered and bool((step > 0).all()) else source / step + zero >= 0
         return torch.where(positive, (1 - zero) * step, (-1 - zero) * step)
-    mode = get("rounding_mode", "ROUND").upper()
-    if mode not in ROUNDING or (mode not in HALF_EVEN and isinstance(x, Tensor)):
-        raise UntranslatableError(f"rounding_mode {mode} of values, only ROUND (half to even) is supported")
+    mode, (low, high) = rounding_mode(node), limits(int(bits), signed, bool(get("narrow", 0)))
     levels = source / step if centered else source / step + zero
-    levels = ROUNDING[mode](torch.clamp(levels, *limits(int(bits), signed, bool(get("narrow", 0)))))
+    if isinstance(x, Tensor) and mode in THRESHOLDS:
+        levels = low + multi_threshold(levels, tensor(level_thresholds(THRESHOLDS[mode], low, high)[None]), 1)
+    else:
+        levels = ROUNDING[mode](torch.clamp(levels, low, high))
     return levels * step if centered else (levels - zero) * step
 
 
-@enters("MultiThreshold")
-def multi_threshold(node: OnnxNode, x: Tensor, thresholds: Operand) -> Tensor:
+def rounding_mode(node: OnnxNode) -> str:
     """
-    With one threshold per channel: `x >= threshold ? out_bias + out_scale : out_bias`.
+    The rounding mode of a quantizer.
+    """
+    mode = node.attributes.get("rounding_mode", "FLOOR" if node.op == "Trunc" else "ROUND").upper()
+    if mode not in ROUNDING:
+        raise UntranslatableError(f"rounding_mode {mode}, which is unknown")
+    return mode
+
+
+@enters("Trunc")
+def trunc(node: OnnxNode, x: Tensor, scale: Operand, zero_point: Operand, bits: Operand, *rest: Operand) -> Tensor:
+    """
+    Integers with fewer bits: those behind the last `bits - output bits` are rounded away, and the scale stays. In its
+    second version, with an output scale, the power of two that is nearest to the quotient of the scales divides the
+    integers, which are bounded.
+    """
+    step, zero = tensor(constant(scale, "the scale")), tensor(constant(zero_point, "the zero point"))
+    before, *output, after = (float(constant(v, "a scale or a bit width").item()) for v in (bits, *rest))
+    mode = rounding_mode(node)
+    if mode not in ("FLOOR", "CEIL", *HALF_EVEN):
+        raise UntranslatableError(f"rounding_mode {mode} of values, only FLOOR, CEIL and ROUND are supported")
+    integers = torch.round(tensor(x) / step + zero)
+    if not output:
+        return (ROUNDING[mode](integers / 2 ** (before - after)) - zero) * step
+    unit = 2.0 ** round(math.log2(output[0] / step.item()))
+    low, high = limits(int(after), bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0)))
+    return (torch.clamp(ROUNDING[mode](integers / unit), low, high) - zero / unit) * output[0]
+
+
+@enters("MultiThreshold")
+def count_thresholds(node: OnnxNode, x: Tensor, thresholds: Operand) -> Tensor:
+    """
+    `out_bias + out_scale * n` of the number n of thresholds that are reached, of one row for each channel or for all.
     """
     get = node.attributes.get
-    table = constant(thresholds, "the table of thresholds")
-    if table.shape[1] != 1:
+    table, layout = constant(thresholds, "the table of thresholds"), get("data_layout", "")
+    axis = layout.index("C") if "C" in layout else 2 if x.ndim == 3 and not layout else 1
+    if table.ndim != 2 or table.shape[0] not in (1, x.shape[axis]) or not 0 < table.shape[1] <= MOST_THRESHOLDS:
         raise UntranslatableError(
-            f"{table.shape[1]} thresholds per channel, only one is supported: import the file with its Quant nodes"
+            f"a table of thresholds of shape {list(table.shape)}, not one row or {x.shape[axis]}, "
+            f"of at most {MOST_THRESHOLDS} thresholds"
         )
-    layout = get("data_layout", "")
-    axis = layout.index("C") if "C" in layout else 1
-    low, high = get("out_bias", 0.0), get("out_bias", 0.0) + get("out_scale", 1.0)
-    return torch.where(x >= along(x, table[:, 0].copy(), "the threshold", axis), high, low).double()
+    return get("out_bias", 0.0) + get("out_scale", 1.0) * multi_threshold(x, tensor(table), axis)

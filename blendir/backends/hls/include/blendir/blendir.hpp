@@ -9,6 +9,7 @@
 #include "lookup.hpp"
 #include "mvu.hpp"
 #include "numerics.hpp"
+#include "planes.hpp"
 #include "pool.hpp"
 #include "product.hpp"
 #include "popcount.hpp"

@@ -1,0 +1,138 @@
+/// plane_mvu: a matrix-vector unit that counts unequal bits of the planes of its input and weights.
+#ifndef BLENDIR_PLANES_HPP
+#define BLENDIR_PLANES_HPP
+
+#include "mvu.hpp"
+#include "popcount.hpp"
+#include "stream.hpp"
+#include "types.hpp"
+
+namespace blendir {
+
+template <typename Cfg>
+struct plane_plan {
+  static constexpr bool is_plane(int place) { return ((Cfg::PLACES >> place) & 1) != 0; }
+  static constexpr int below(int place) {
+    return place == 0 ? 0 : below(place - 1) + (is_plane(place - 1) ? 1 : 0);
+  }
+};
+
+/// Bits of the planes of a beat.
+template <typename Cfg>
+struct plane_beat {
+  static const int width = plane_plan<Cfg>::below(Cfg::E) * Cfg::SIMD;
+  typedef bits<width> type;
+};
+
+/// The planes of a beat one after another, SIMD bits each: wires.
+template <typename Cfg>
+typename plane_beat<Cfg>::type by_plane(const bits<Cfg::SIMD * Cfg::E>& beat) {
+#pragma HLS inline
+  typename plane_beat<Cfg>::type result = 0;
+  int next = 0;
+  for (int place = 0; place < Cfg::E; ++place) {
+#pragma HLS unroll
+    if (plane_plan<Cfg>::is_plane(place)) {
+      for (int s = 0; s < Cfg::SIMD; ++s) {
+#pragma HLS unroll
+        put<1>(result, next, slice<1>(beat, s * Cfg::E + place));
+        ++next;
+      }
+    }
+  }
+  return result;
+}
+
+/// Sum over planes i of a beat and j of the weights of step[i] * 2^j * (their unequal bits).
+template <typename Cfg, typename Sum>
+Sum weighted_counts(const typename plane_beat<Cfg>::type& beat,
+                    const bits<Cfg::SIMD * Cfg::WP>& weight) {
+#pragma HLS inline
+  const int SIMD = Cfg::SIMD;
+  // XORs with constants, or behind the choice between a fresh and a held vector, cost nothing.
+  const bool FUSED = mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF > 1 &&
+                     (mvu_plan<Cfg>::NF == 1 || Cfg::PE > 1);
+  Sum sum = 0;
+  int plane = 0;
+  for (int place = 0; place < Cfg::E; ++place) {
+#pragma HLS unroll
+    if (plane_plan<Cfg>::is_plane(place)) {
+      const bits<SIMD> x = slice<SIMD>(beat, plane * SIMD);
+      Sum unequal = 0;
+      for (int j = 0; j < Cfg::WP; ++j) {
+#pragma HLS unroll
+        const bits<SIMD> w = slice<SIMD>(weight, j * SIMD);
+        const Sum count = FUSED ? Sum(count_differences<SIMD>(x, w))
+                                : Sum(popcount<SIMD>(bits<SIMD>(x ^ w)));
+        unequal = Sum(unequal + Sum(count << j));
+      }
+      const Sum part = Sum(unequal << place);
+      sum = Cfg::IS_SIGNED != 0 && place == Cfg::E - 1 ? Sum(sum - part) : Sum(sum + part);
+      ++plane;
+    }
+  }
+  return sum;
+}
+
+/// acc[o] = base[class][o] - sum over planes i of in and j of weight[o] of
+/// step[i] * 2^j * popcount(plane i of in xor plane j of weight[o]) modulo 2^ACC, for output channel
+/// o = nf*PE + pe; step[i] is what the plane's bit adds to an element of E bits (signed if
+/// IS_SIGNED), and PLACES has a 1 for each bit that is a plane. A tile of weights holds WP planes of
+/// SIMD bits; unused lanes of the last beat are 0 in both operands. Counts add up in SUM bits.
+/// Writes PE accumulators of ACC bits at the end of each fold.
+template <typename Cfg>
+void plane_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
+               const lanes<Cfg::SIMD * Cfg::WP> weights[Cfg::PE][mvu_plan<Cfg>::NF *
+                                                                 mvu_plan<Cfg>::SF],
+               const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
+               const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+               unsigned frames) {
+  typedef mvu_plan<Cfg> plan;
+  typedef num<Cfg::SUM> sum_t;
+  const int PE = Cfg::PE, HELD = plane_beat<Cfg>::width;
+  const int TOTAL = max_of(Cfg::SUM, Cfg::ACC) + 1;
+#pragma HLS array_partition variable=weights complete dim=1
+#pragma HLS array_partition variable=base complete dim=1
+  vector_buffer<HELD, plan::SF> buffer;
+  sum_t counted[PE];
+#pragma HLS array_partition variable=counted complete dim=1
+  for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+    counted[pe] = 0;
+  }
+  // C-simulation takes a whole fold per round, as in binary_mvu.
+  const int RUN = synthesis ? 1 : plan::SF;
+  mvu_position<Cfg> at;
+  const count_t rounds =
+      count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * (plan::SF / RUN));
+  for (count_t n = 0; n != rounds; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    for (int run = 0; run < RUN; ++run) {
+#pragma HLS unroll
+      const int sf = synthesis ? int(at.sf) : run;
+      if (at.nf == 0) buffer.beats[sf] = by_plane<Cfg>(in.read());
+      const bits<HELD> beat = buffer.beats[sf];
+      for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+        const bits<Cfg::SIMD * Cfg::WP> weight = weights[pe][at.tile + run];
+        const sum_t counts = weighted_counts<Cfg, sum_t>(beat, weight);
+        counted[pe] = sf == 0 ? counts : sum_t(counted[pe] + counts);
+      }
+      if (sf == plan::SF - 1) {
+        const int index = at.border(row_class, col_class);
+        bits<PE * Cfg::ACC> result = 0;
+        for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+          const num<TOTAL> total = num<TOTAL>(num<TOTAL>(base[pe][index]) - num<TOTAL>(counted[pe]));
+          put<Cfg::ACC>(result, pe, total);
+        }
+        out.write(result);
+      }
+    }
+    at.template step<RUN>();
+  }
+}
+
+}  // namespace blendir
+
+#endif  // BLENDIR_PLANES_HPP
