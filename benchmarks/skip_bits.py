@@ -30,7 +30,8 @@ from xdsl.ir import Operation, SSAValue
 import blendir
 from blendir.dialects.blend import AddOp, element_format, tensor_type
 from blendir.interpreter import main_function, run_module
-from blendir.passes.quantize import Formats, Quantizer, ranges
+from blendir.passes.formats import Formats
+from blendir.passes.quantize import Quantizer, ranges
 from blendir.passes.ranges import Range
 from blendir.tools.inputs import load_model
 from blendir.tools.terminal import progress, run_tool
