@@ -38,6 +38,15 @@ class Binary(nn.Conv2d):
         return F.conv2d(bits, torch.sign(self.weight), None, self.stride, self.padding)
 
 
+class BinaryWeights(nn.Conv2d):
+    """
+    A convolution of anything, with weights +-1.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv2d(input, torch.sign(self.weight), None, self.stride, self.padding)
+
+
 class Levels(nn.Module):
     """
     An activation of four levels.
@@ -66,7 +75,8 @@ class Representative(nn.Module):
         self.gate = nn.Sequential(GlobalMean(), nn.Linear(20, 20), nn.Sigmoid())
         self.mean = nn.Sequential(GlobalMean(), nn.Linear(20, 5))
         self.bits = nn.Sequential(nn.Flatten(), Sign(), nn.Linear(80, 5))
-        self.reals = nn.Sequential(nn.BatchNorm2d(20), Levels(), nn.Flatten(), nn.LayerNorm(80), nn.Linear(80, 10))
+        self.levels = nn.Sequential(nn.BatchNorm2d(20), Levels(), BinaryWeights(20, 20, 3, padding=1))
+        self.reals = nn.Sequential(nn.Flatten(), nn.LayerNorm(80), nn.Linear(80, 10))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem((x.to(torch.get_default_dtype()) - 128) / 64)
@@ -75,7 +85,7 @@ class Representative(nn.Module):
         x = x + self.mix(x.flatten(2)).reshape(x.shape)
         x = self.last(torch.cat([self.left(x), self.right(x)], 1))
         x = (x + x.flip(1)) * self.gate(x)[:, :, None, None]
-        return torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(x)
+        return torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(self.levels(x))
 
 
 @pytest.fixture(scope="module")
