@@ -67,7 +67,7 @@ PRESETS = {
     recipe.name: recipe
     for recipe in (
         two_stage("smoke", 1, 1, 1, taught=True, images=2_000),
-        two_stage("cpu", 20, 30, 40, taught=True),
+        two_stage("cpu", 20, 30, 75, taught=True),
         two_stage("full", 200, 250, 250, taught=True),
     )
 }
