@@ -89,6 +89,16 @@ bits<Cfg::PE * Cfg::ACC> binary_sums(
   return result;
 }
 
+/// How many of the N bits of a beat and a tile of weights differ.
+template <typename Cfg, typename Sum, int N>
+Sum unequal_bits(const bits<N>& beat, const bits<N>& weight) {
+#pragma HLS inline
+  typedef mvu_plan<Cfg> plan;
+  // XORs with constants, or behind the choice between a fresh and a held vector, cost nothing.
+  const bool FUSED = plan::NF * plan::SF > 1 && (plan::NF == 1 || Cfg::PE > 1);
+  return FUSED ? Sum(count_differences<N>(beat, weight)) : Sum(popcount<N>(bits<N>(beat ^ weight)));
+}
+
 /// acc[o] = base[class][o] - 2*popcount(in xor weight[o]) modulo 2^ACC: with base = V + border the
 /// +-1 dot product plus a constant per border class, for output channel o = nf*PE + pe. Unused
 /// lanes of the last beat are 0 in both operands. Writes PE accumulators of ACC bits at the end of
@@ -114,8 +124,6 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
   // C-simulation takes a whole fold per round, so that its inner loop has constant bounds;
   // hardware takes one cycle per round. The order of reads, sums and writes is the same.
   const int RUN = synthesis ? 1 : plan::SF;
-  // XORs with constants, or behind the choice between a fresh and a held vector, cost nothing.
-  const bool FUSED = plan::NF * plan::SF > 1 && (plan::NF == 1 || PE > 1);
   mvu_position<Cfg> at;
   const count_t rounds =
       count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * (plan::SF / RUN));
@@ -128,8 +136,7 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
       for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
         const bits<SIMD> weight = weights[pe][at.tile + run];
-        const sum_t count = FUSED ? sum_t(count_differences<SIMD>(beat, weight))
-                                  : sum_t(popcount<SIMD>(bits<SIMD>(beat ^ weight)));
+        const sum_t count = unequal_bits<Cfg, sum_t, SIMD>(beat, weight);
         differ[pe] = sf == 0 ? count : sum_t(differ[pe] + count);
       }
       if (sf == plan::SF - 1) {

@@ -3,7 +3,6 @@
 #define BLENDIR_PLANES_HPP
 
 #include "mvu.hpp"
-#include "popcount.hpp"
 #include "stream.hpp"
 #include "types.hpp"
 
@@ -49,9 +48,6 @@ Sum weighted_counts(const typename plane_beat<Cfg>::type& beat,
                     const bits<Cfg::SIMD * Cfg::WP>& weight) {
 #pragma HLS inline
   const int SIMD = Cfg::SIMD;
-  // XORs with constants, or behind the choice between a fresh and a held vector, cost nothing.
-  const bool FUSED = mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF > 1 &&
-                     (mvu_plan<Cfg>::NF == 1 || Cfg::PE > 1);
   Sum sum = 0;
   int plane = 0;
   for (int place = 0; place < Cfg::E; ++place) {
@@ -62,8 +58,7 @@ Sum weighted_counts(const typename plane_beat<Cfg>::type& beat,
       for (int j = 0; j < Cfg::WP; ++j) {
 #pragma HLS unroll
         const bits<SIMD> w = slice<SIMD>(weight, j * SIMD);
-        const Sum count = FUSED ? Sum(count_differences<SIMD>(x, w))
-                                : Sum(popcount<SIMD>(bits<SIMD>(x ^ w)));
+        const Sum count = unequal_bits<Cfg, Sum, SIMD>(x, w);
         unequal = Sum(unequal + Sum(count << j));
       }
       const Sum part = Sum(unequal << place);
