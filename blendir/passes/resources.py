@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import lru_cache, singledispatch
+from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr
 from xdsl.ir import SSAValue
 
+from blendir.dense import dense_to_numpy
 from blendir.dialects import stream
-from blendir.dialects.blend import constant_value, element_format, tensor_type
+from blendir.dialects.blend import constant_attribute, constant_value, element_format, tensor_type
 from blendir.dialects.stream import ProcessOp, StreamType, stream_type
 from blendir.numerics import STANDARD_FRAC, signed_bits
 from blendir.packing import WORD_BITS
@@ -25,6 +27,8 @@ from blendir.passes.devices import KINDS, device
 from blendir.passes.leaves import Cost, scaled
 
 REFERENCE = device("xcvu9p")
+CACHED = 16
+"""Constants of which a search asks again and again: those of the process whose layouts are priced, and some more."""
 PRICES = {"lut": 1.0} | {kind: REFERENCE.lut / getattr(REFERENCE, kind) / 2 for kind in ("dsp", "bram18", "uram")}
 """
 LUTs for which one of each is traded: half of what its share of an xcvu9p is worth, since streaming binary networks
@@ -67,8 +71,24 @@ def table_bits(value: SSAValue) -> int:
     """
     The narrowest two's complement width that holds a constant.
     """
-    numbers = constant_value(value)
+    return least_width(constant_attribute(value))
+
+
+@lru_cache(maxsize=CACHED)
+def least_width(values: DenseIntOrFPElementsAttr[Any]) -> int:
+    """
+    The narrowest two's complement width of all numbers.
+    """
+    numbers = dense_to_numpy(values)
     return signed_bits(int(numbers.min()), int(numbers.max()))
+
+
+@lru_cache(maxsize=CACHED)
+def largest_row(values: DenseIntOrFPElementsAttr[Any]) -> int:
+    """
+    The largest sum of magnitudes of a row.
+    """
+    return int(np.abs(dense_to_numpy(values).astype(np.int64)).sum(axis=1).max())
 
 
 @singledispatch
@@ -127,7 +147,7 @@ def _(op: stream.FixedMvuOp, fold: Fold) -> Cost:
     rows, beats = mvu_beats(op, fold)
     source, result = stream_type(op.input).format, stream_type(op.result).format
     x, w = source.width + (not source.signed), table_bits(op.weight)
-    limit = int(np.abs(constant_value(op.weight).astype(np.int64)).sum(axis=1).max()) * max(-source.low, source.high)
+    limit = largest_row(constant_attribute(op.weight)) * max(-source.low, source.high)
     total = signed_bits(-limit, limit) + 1
     shift = max(0, element_format(tensor_type(op.bias).element_type).frac - result.frac)
     element = leaves.products(fold.reads, x, w) + leaves.rom(rows * beats, fold.reads * w, fold.storage)

@@ -273,9 +273,9 @@ def run_full_rate(found: list[stream.ProcessOp], interval: int) -> tuple[Run, Ru
     buffers are flushed faster than frames come.
     """
     alone = run(found, 1, interval)
-    frames = 5 + -(-int(alone.leaving[0]) // interval)
-    while (chained := run(found, frames, interval)).leaving[3] > (frames - 1) * interval:
-        frames *= 2
+    chained = run(found, 5 + -(-int(alone.leaving[0]) // interval), interval)
+    while (last := int(chained.leaving[3])) > (chained.frames - 1) * interval:
+        chained = run(found, 1 - -last // interval, interval)
     return alone, chained
 
 

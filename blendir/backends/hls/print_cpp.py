@@ -7,8 +7,7 @@ Decisions are attributes of the module; nothing is decided here.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from blendir.dialects.stream import ProcessOp, StreamType, stream_type
 from blendir.passes.resources import uses_dsp_xnor
 from blendir.passes.timing import processes
 
-LINE = 110
+LINE, INDENT = 110, 4
 HEADER = "// Made by blendir from a trained network; do not edit.\n"
 
 
@@ -76,13 +75,26 @@ def wide_literal(lanes: NDArray[np.bool_]) -> str:
     return words[0] if len(lanes) <= 64 else f"blendir::from_words<{len(lanes)}>({', '.join(words)})"
 
 
-def braces(values: Any) -> str:
+def braces(texts: Sequence[str], shape: tuple[int, ...]) -> str:
     """
     Nested initializers.
     """
-    if isinstance(values, str):
-        return values
-    return "{" + ", ".join(braces(v) for v in values) + "}"
+    for extent in reversed(shape):
+        texts = ["{" + ", ".join(texts[i : i + extent]) + "}" for i in range(0, len(texts), extent)]
+    (text,) = texts
+    return text
+
+
+def wrapped(text: str) -> str:
+    """
+    A statement in lines that break at spaces; tables have millions of numbers, too many for `textwrap`.
+    """
+    lines: list[str] = []
+    start, end = 0, LINE
+    while len(text) > end and (space := text.rfind(" ", start, end + 1)) >= 0:
+        lines.append(text[start:space])
+        start, end = space + 1, space + 1 + LINE - INDENT
+    return ("\n" + " " * INDENT).join([*lines, text[start:]])
 
 
 def table_text(name: str, table: Table) -> str:
@@ -97,11 +109,9 @@ def table_text(name: str, table: Table) -> str:
         kind = "unsigned char"
     else:
         kind = f"blendir::{'lanes' if lanes else 'sint' if table.signed else 'bits'}<{table.width}>"
-    flat = values.reshape(-1, values.shape[-1]) if lanes else values.reshape(-1)
-    texts = [wide_literal(v) for v in flat] if lanes else [literal(int(v), table.width) for v in flat]
-    body = braces(np.array(texts, object).reshape(shape).tolist())
-    text = f"static const {kind} {name}_{table.suffix}{dims} = {body};"
-    return "\n".join(textwrap.wrap(text, LINE, subsequent_indent="    ", break_long_words=False))
+    flat = values.reshape(-1, values.shape[-1]) if lanes else values.reshape(-1).tolist()
+    texts = [wide_literal(v) for v in flat] if lanes else [literal(v, table.width) for v in flat]
+    return wrapped(f"static const {kind} {name}_{table.suffix}{dims} = {braces(texts, shape)};")
 
 
 def params_text(design: Design) -> str:

@@ -45,6 +45,7 @@ from blendir.dialects.blend.shape import (
     TakeOp,
     TransposeOp,
     UnsupportedOp,
+    constant_attribute,
     constant_value,
 )
 from blendir.dialects.blend.types import (
@@ -147,6 +148,7 @@ __all__ = [
     "UnsupportedOp",
     "WindowOp",
     "WordType",
+    "constant_attribute",
     "constant_value",
     "element_format",
     "is_real",

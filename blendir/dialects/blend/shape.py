@@ -131,13 +131,20 @@ def storage_type(element: Attribute) -> IntegerType | Float64Type:
             raise ValueError(f"a constant cannot hold elements of type {element}")
 
 
-def constant_value(value: SSAValue) -> NDArray[Any]:
+def constant_attribute(value: SSAValue) -> DenseIntOrFPElementsAttr[Any]:
     """
-    The numbers of an operand that is a constant; anything else is a programming error.
+    The attribute of an operand that is a constant; anything else is a programming error.
     """
     owner = value.owner
     assert isinstance(owner, ConstantOp), f"{value} is not a constant"
-    return owner.numpy()
+    return owner.value
+
+
+def constant_value(value: SSAValue) -> NDArray[Any]:
+    """
+    The numbers of an operand that is a constant, read-only.
+    """
+    return dense_to_numpy(constant_attribute(value))
 
 
 class MoveOp(BlendOp):
