@@ -28,16 +28,6 @@ class Function(StrEnum):
     HARDSWISH = "hardswish"
 
 
-SLOPE = {
-    Function.SIGMOID: 0.25,
-    Function.TANH: 1.0,
-    Function.HARDSIGMOID: 1 / 6,
-    Function.GELU: 1.129,
-    Function.GELU_TANH: 1.13,
-    Function.SILU: 1.1,
-    Function.HARDSWISH: 1.5,
-}
-"""No two results lie farther apart than this times the distance of the arguments."""
 FLAT_FROM = {Function.SIGMOID: 7.99, Function.TANH: 3.99, Function.HARDSIGMOID: 3.0}
 """From this magnitude on a monotone function changes by less than `FLAT`."""
 FLAT = 7e-4

@@ -76,8 +76,9 @@ class Format:
         """
         scaled = np.rint(np.ldexp(np.asarray(values, np.float64), self.frac))
         if self.width >= 53:  # the bounds may not be exact doubles: clip in integers
-            limit = float(1 << 62)
-            return np.clip(np.clip(scaled, -limit, limit).astype(np.int64), self.low, self.high)
+            beyond = 2.0**63
+            inside = np.clip(scaled, -beyond, np.nextafter(beyond, 0)).astype(np.int64)
+            return np.where(scaled >= beyond, self.high, np.clip(inside, self.low, self.high))
         return np.clip(scaled, self.low, self.high).astype(np.int64)
 
     def holds(self, values: NDArray[np.float64]) -> bool:
@@ -94,14 +95,14 @@ class Format:
         return np.ldexp(ints.astype(np.float64), -self.frac)
 
     @staticmethod
-    def covering(magnitude: float, width: int, guard: int = 0) -> Format:
+    def covering(magnitude: float, width: int) -> Format:
         """
-        The finest signed format of `width` bits that holds +-`magnitude` without saturation, and `guard` more bits.
+        The finest signed format of `width` bits that holds +-`magnitude` without saturation.
         """
         if magnitude <= 0:
             return Format(width, width - 1)
-        frac = width - 1 - max(math.frexp(magnitude)[1], -1022) - guard
-        while round(Fraction(magnitude) * Fraction(2) ** (frac + guard)) > (1 << (width - 1)) - 1:
+        frac = width - 1 - max(math.frexp(magnitude)[1], -1022)
+        while round(Fraction(magnitude) * Fraction(2) ** frac) > (1 << (width - 1)) - 1:
             frac -= 1
         return Format(width, frac)
 
@@ -288,13 +289,13 @@ def first_double(holds: Callable[[float], bool], guess: float) -> float:
     limit = _order_key(math.inf)
     if holds(_from_order_key(key)):
         high_key = key
-        while (low_key := max(high_key - step, -limit + 1)) and holds(_from_order_key(low_key)):
+        while holds(_from_order_key(low_key := max(high_key - step, -limit + 1))):
             high_key, step = low_key, step * 4
             if low_key == -limit + 1:
                 return low
     else:
         low_key = key
-        while (high_key := min(low_key + step, limit - 1)) and not holds(_from_order_key(high_key)):
+        while not holds(_from_order_key(high_key := min(low_key + step, limit - 1))):
             low_key, step = high_key, step * 4
             if high_key == limit - 1:
                 return high

@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import i1
 
 from blendir.dialects import blend
 from blendir.dialects.blend import element_format, tensor_type
-from blendir.functions import FLAT, FLAT_FROM, LEAST, SLOPE, Function, evaluate
+from blendir.functions import FLAT, FLAT_FROM, LEAST, Function, evaluate
 from blendir.interpreter import main_function, run_module
 from blendir.numerics import Format
 from blendir.passes.fold_bn import FoldBNPass
@@ -33,6 +33,16 @@ IN_PYTORCH = {
     Function.SILU: F.silu,
     Function.HARDSWISH: F.hardswish,
 }
+SLOPE = {
+    Function.SIGMOID: 0.25,
+    Function.TANH: 1.0,
+    Function.HARDSIGMOID: 1 / 6,
+    Function.GELU: 1.129,
+    Function.GELU_TANH: 1.13,
+    Function.SILU: 1.1,
+    Function.HARDSWISH: 1.5,
+}
+"""No two results lie farther apart than this times the distance of the arguments."""
 
 
 def grid(width: int, frac: int) -> np.ndarray:

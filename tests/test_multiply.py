@@ -155,6 +155,17 @@ def test_other_broadcasts_are_refused(shape: tuple[int, int, int]) -> None:
         blendir.from_torch(Broadcast().eval(), torch.zeros(1, 3, 4, 5))
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.75])
+@pytest.mark.parametrize("square", [False, True])
+def test_products_of_two_binary_sums(scale: float, square: bool) -> None:
+    net = Net((3, 4, 4))
+    bits = net.sign(net.input)
+    sides = [net.binary_conv(bits, net.random_bits(3, 3, 3, 3), pad=1) for _ in range(2 - square)]
+    scaled = [net.affine(v, [0] * 3, [scale] * 3, [0] * 3) for v in sides]
+    module = named(net.module(net.add(blend.MultiplyOp(scaled[0], scaled[-1]))))
+    lowered(module, torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 4, 4))))
+
+
 def test_scales_pass_the_product() -> None:
     """
     What multiplies the sums of a binary convolution goes where it costs nothing.

@@ -183,6 +183,15 @@ Small = tuple[ModuleOp, NDArray[np.float64]]
 
 
 class TestStages:
+    def test_floats_that_are_only_read_count(self) -> None:
+        net = Net((8,))
+        limits = net.reals(np.zeros(8))[0], net.constant(np.zeros(8, np.bool_), i1)
+        bits = net.add(blend.ThresholdOp(net.input, *limits))
+        module = net.module(net.add(blend.BinaryLinearOp(bits, net.constant(net.random_bits(4, 8), i1))))
+        x = np.random.default_rng(0).normal(size=(20, 8))
+        assert stage_of(module) == "folded"
+        assert np.array_equal(run(lower(module, "stream", x), x), run(module, x))
+
     def test_stage_of_follows_the_operations(self, small: Small) -> None:
         module, x = small
         assert stage_of(module) == "imported"

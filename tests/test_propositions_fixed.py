@@ -104,6 +104,14 @@ class TestP12ErrorBounds:
         if behind == "prelu and norm":
             assert np.array_equal(build.csim(x), got)
 
+    def test_bits_beside_reals_leave_them_their_bits(self) -> None:
+        net = Net((3,))
+        module = net.module(net.add(blend.ConcatOp([net.count(net.sign(net.input)), net.input])))
+        x = frames((3,), 100)
+        fixed = lower(module, "fixed", x)
+        assert np.abs(run(fixed, x) - run(module, x)).max() <= unit_of(output_of(fixed)) / 2 < 1e-3
+        assert blend.element_format(blend.tensor_type(output_of(fixed)).element_type).width == 16
+
     @pytest.mark.parametrize(("rounding", "expected"), [("half_up", [1, 1, 2, 0]), ("half_even", [0, 1, 2, 0])])
     def test_ties(self, rounding: str, expected: list[int]) -> None:
         net = Net((4,), blend.FixedType(8, 7))

@@ -7,13 +7,15 @@ import itertools
 
 import numpy as np
 import pytest
-from modules import Net, folds, frames, names, output_of, unit_of
-from xdsl.dialects.builtin import ModuleOp
+from modules import Net, folds, frames, names, output_of, run_pass, unit_of
+from xdsl.dialects.builtin import ModuleOp, i1
 from xdsl.ir import SSAValue
 
 from blendir import lower, run
 from blendir.dialects import blend
 from blendir.dialects.blend import ui8
+from blendir.passes.fold_bn import FoldBNPass
+from blendir.passes.laws.backward import MOST_SPREAD
 
 SIGNS = np.array([-1, 1])
 
@@ -52,6 +54,21 @@ class TestP4PRelu:
         after = folds(net, net.count(net.sign(y)), x, "threshold", "bits_to_value")
         (limits,) = [blend.constant_value(op.threshold) for op in after.walk() if isinstance(op, blend.ThresholdOp)]
         assert limits.tolist() == [0.0, 0.0]
+
+    @pytest.mark.parametrize("relu", [False, True])
+    def test_sums_that_equal_a_mean_are_decided_exactly(self, relu: bool) -> None:
+        """
+        bn(v) is 0 where v is the mean, and its sign +1; what is rounded on the way there falls on either side. A ReLU
+        is never negative.
+        """
+        means = np.resize([1.0, 3.0, -1.0, -3.0, 5.0, -5.0], 16)
+        net = Net((9,))
+        v = net.add(blend.BinaryLinearOp(net.sign(net.input), net.constant(net.random_bits(16, 9), i1)))
+        y = net.norm(net.count(v), np.linspace(0.3, 1.7, 16), np.zeros(16), means, np.linspace(0.5, 7, 16))
+        y = net.add(blend.ReluOp(y) if relu else blend.PReluOp(y, *net.reals([0.25] * 16)))
+        folded = run_pass(net.module(net.count(net.sign(y))), FoldBNPass())
+        limits = [blend.constant_value(op.threshold) for op in folded.walk() if isinstance(op, blend.ThresholdOp)]
+        assert limits[1].tolist() == ([-9] * 16 if relu else means.tolist())
 
     @pytest.mark.parametrize("slope", [-0.3, 1.7])
     def test_prelu_in_fixed_point(self, slope: float) -> None:
@@ -237,6 +254,20 @@ class TestP10ForksAndAdds:
         skip = net.norm(net.input, [1.0, -1.0])
         y = net.add(blend.AddOp(skip, net.conv(net.input, pad=1)))
         folds(net, y, frames((2, 3, 3)), "affine", "conv2d", "add")
+
+    @pytest.mark.parametrize("gamma", [0.2, 1e-4])
+    def test_channels_of_small_scale_do_not_take_bits_of_others(self, gamma: float) -> None:
+        """
+        A scale that is a small part of the others stays on the skip, others cost three bits at most.
+        """
+        net = Net((2, 3, 3))
+        skip = net.norm(net.input, [gamma, 1.0], [0.0, 0.0], [0.0, 0.0], [1.0, 1.0])
+        module = net.module(net.add(blend.AddOp(skip, net.conv(net.input, pad=1))))
+        x = frames((2, 3, 3), 50)
+        want = run(module, x)
+        forms = [lower(module, "fixed", x, fold_bn_residual=form) for form in ("renormalize", "affine")]
+        renormalized, affine = (float(np.square(run(fixed, x) - want).mean()) for fixed in forms)
+        assert renormalized <= MOST_SPREAD**2 * affine
 
     def test_both_sides_absorb(self) -> None:
         net = Net((2, 3, 3))

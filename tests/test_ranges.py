@@ -72,8 +72,15 @@ def test_no_format_is_wider_than_the_bound():
     assert Range(3.0).format(4) == Format.covering(3.0, 4)
 
 
-def test_a_value_that_is_always_zero_has_a_format():
+def test_a_value_that_is_always_zero_has_the_format_of_its_bound():
     assert Range(np.inf, spread_of(np.zeros(10))).format(8) == Format.covering(0, 8)
+    assert Range(3.0, spread_of(np.zeros(10))).format(8) == Format.covering(3.0, 8)
+
+
+def test_no_frames_are_no_calibration():
+    module = blendir.from_torch(blendnet8(), np.zeros((1, 1, 8, 8), np.uint8))
+    with pytest.raises(ValueError, match=r"^the calibration data holds no frames"):
+        blendir.lower(module, "fixed", np.zeros((0, 1, 8, 8), np.uint8))
 
 
 @pytest.mark.parametrize("bits", [8, 16])

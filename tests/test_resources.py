@@ -88,7 +88,6 @@ class TestLeaves:
     def test_fifos_in_memories(self) -> None:
         assert leaves.fifo(40, 600, "bram")["bram18"] == 3
         assert leaves.fifo(16, 600, "bram")["bram18"] == 1
-        assert leaves.fifo(80, 4096, "uram")["uram"] == 2
 
     @pytest.mark.parametrize(
         "leaf",

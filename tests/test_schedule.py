@@ -222,6 +222,7 @@ class TestGoals:
         [
             ({"fps": 9.0, "cycles": 9}, "fps and cycles both set the rate; give one of them"),
             ({"preset": "paper", "lut": 9}, "a preset sets the parallelism; give it without"),
+            ({"xnor": "dps"}, "unknown xnor dps; there are lut, dsp and auto"),
             ({"preset": "poster"}, "unknown preset poster; there is: paper"),
             ({"lut": -1}, "-1 LUT: bounds should not be negative"),
             ({"fps": 0.0}, "should be positive"),

@@ -21,9 +21,11 @@ from xdsl.pattern_rewriter import (
     PatternRewriter,
     PatternRewriteWalker,
     RewritePattern,
+    op_type_rewrite_pattern,
 )
 from xdsl.utils.exceptions import PassFailedException
 
+from blendir.dialects.blend import AffineOp, BatchNormOp, Conv2dOp
 from blendir.passes.laws.backward import (
     AddOfAffine,
     AffineOfAdd,
@@ -61,6 +63,7 @@ from blendir.passes.laws.thresholds import (
     ThresholdOfClamp,
     ThresholdOfMaxPool,
     ThresholdOfPieces,
+    ThresholdOfRelu,
 )
 from blendir.passes.raise_binary import RAISE_PATTERNS
 
@@ -72,6 +75,7 @@ EXACT: tuple[type[RewritePattern], ...] = (
     *EXACT_TAKES,
     SignIsThreshold,
     ThresholdOfClamp,
+    ThresholdOfRelu,
     ThresholdOfBatchNorm,
     LevelsOfBatchNorm,
     *EXACT_LEVELS,
@@ -162,6 +166,17 @@ class FoldBNPass(ModulePass):
         rewrite(ctx, op, laws if self.residual == "affine" else (AddOfAffine, *laws))
 
 
+class NormOfConv(BatchNormIsAffine):
+    """
+    `conv2d(batch_norm(x)) == conv2d(affine(x))`; a batch normalization that something else reads stays.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: BatchNormOp, rewriter: PatternRewriter) -> None:
+        if all(isinstance(use.operation, Conv2dOp | AffineOp) for use in op.result.uses):
+            super().match_and_rewrite(op, rewriter)
+
+
 @dataclass(frozen=True)
 class RemapPaddingPass(ModulePass):
     """
@@ -171,4 +186,4 @@ class RemapPaddingPass(ModulePass):
     name = "remap-padding"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(ctx, op, (BatchNormIsAffine, AffineOfAffine, ConvOfAffine))
+        rewrite(ctx, op, (NormOfConv, AffineOfAffine, ConvOfAffine))

@@ -26,8 +26,6 @@ LUTRAM_DEPTH = 64
 """Deeper memories go to block RAM."""
 BRAM_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Columns and rows of an 18 Kbit block RAM with one port to write and one to read (AMD UG573)."""
-URAM_WIDTH, URAM_DEPTH = 72, 4096
-"""An UltraRAM (AMD UG573)."""
 SRL_DEPTH = 32
 """Of a LUT as shift register; one of half the depth takes half a LUT (AMD UG574)."""
 SRL_MUX_DEPTH = 128
@@ -240,9 +238,6 @@ def fifo(payload: int, depth: int, storage: str) -> Cost:
     """
     if storage == "bram":
         return block_ram(depth, payload) + BLOCK_FIFO_CONTROL
-    if storage == "uram":
-        blocks = -(-payload // URAM_WIDTH) * -(-depth // URAM_DEPTH)
-        return Counter({"uram": blocks}) + BLOCK_FIFO_CONTROL
     lut = shift_registers(payload, depth)
     if depth > SRL_MUX_DEPTH:
         lut += payload * (-(-depth // SRL_MUX_DEPTH) - 1)

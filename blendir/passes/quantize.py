@@ -337,6 +337,8 @@ class Quantizer(FormatChoice):
         made: list[Operation] = []
         operands: list[SSAValue] = []
         for value, side in ((op.lhs, "lhs"), (op.rhs, "rhs")):
+            value, before = self.grid_input(value, f"{layer_of(op)}.{side}")
+            made += before
             kind = tensor_type(value).element_type
             if isinstance(kind, FixedType) and (excess := kind.format.width - FACTOR_BITS) > 0:
                 element = FixedType.of(Format(FACTOR_BITS, kind.format.frac - excess))
@@ -416,12 +418,14 @@ class Quantizer(FormatChoice):
 
     def concat(self, op: ConcatOp) -> list[Operation]:
         """
-        A concatenation: operands of other formats are brought to the coarsest unit and the largest range.
+        A concatenation: operands of other formats are brought to one that holds the range of all, with the finest unit
+        for which there are bits.
         """
         formats = [element_format(tensor_type(v).element_type) for v in op.inputs]
-        frac = min(f.frac for f in formats)
-        width = max(f.width - (f.frac - frac) for f in formats)
-        common = FixedType.of(Format(max(2, width), frac))
+        widths = [f.width + (not f.signed) for f in formats]
+        whole = max(width - f.frac for width, f in zip(widths, formats, strict=True))
+        width = max(self.width_of(op), *widths)
+        common = FixedType.of(no_finer(Format(width, width - whole), max(f.frac for f in formats)))
         made: list[Operation] = []
         inputs: list[SSAValue] = []
         for index, value in enumerate(op.inputs):

@@ -97,9 +97,11 @@ class Range:
     @property
     def largest(self) -> float:
         """
-        What a format should hold where it has bits enough: GUARD times the largest magnitude seen, or the bound.
+        What a format should hold where it has bits enough: GUARD times the largest magnitude seen, or the bound,
+        also where nothing but zeros was seen.
         """
-        return self.bound if self.spread is None else min(self.bound, GUARD * self.spread.peak)
+        seen = math.inf if self.spread is None else GUARD * self.spread.peak
+        return min(self.bound, seen) if seen or math.isinf(self.bound) else self.bound
 
     def format(self, width: int) -> Format:
         """
@@ -124,8 +126,10 @@ class Range:
 
 def measured(module: ModuleOp, frames: NDArray[Any]) -> dict[SSAValue, Spread]:
     """
-    The spread of every float result, and of a float input, over calibration frames.
+    The spread of every float result, and of a float input, over calibration frames; ValueError where there are none.
     """
+    if not len(frames):
+        raise ValueError("the calibration data holds no frames; give at least one")
     spreads: defaultdict[SSAValue, Spread] = defaultdict(Spread)
     argument = main_function(module).body.block.args[0]
     if is_real(argument):

@@ -154,6 +154,8 @@ class SchedulePass(ModulePass):
             raise PassFailedException(f"fps {self.fps} and clock {self.clock_mhz} MHz should be positive")
         if self.fps is not None and self.cycles is not None:
             raise PassFailedException("fps and cycles both set the rate; give one of them")
+        if self.xnor not in ("lut", "dsp", "auto"):
+            raise PassFailedException(f"unknown xnor {self.xnor}; there are lut, dsp and auto")
         if self.preset not in (None, "paper"):
             raise PassFailedException(f"unknown preset {self.preset}; there is: paper")
         if self.preset is not None and (self.limits or self.fps is not None or self.cycles is not None):
@@ -201,6 +203,8 @@ class SchedulePass(ModulePass):
             self.refuse(space, fastest)
         else:
             within = fastest_within(module, space, self.limits)
+            if within is not None and within <= cycles:
+                return
             reached = smallest(module, space, self.limits) if within is None else f"the fastest takes {within}"
             bounds = wording(self.limits)
             raise PassFailedException(f"no design of {cycles} cycles per frame has at most {bounds}: {reached}")

@@ -42,13 +42,13 @@ def describe(op: Operation) -> str:
     return f"{op.name} ({op.layer_name})" if isinstance(op, BlendOp | stream.ProcessOp) else op.name
 
 
-def holds_element(op: Operation, kind: type | object) -> bool:
+def holds_element(op: Operation, kind: type | object, operands: bool = False) -> bool:
     """
-    Whether a result is a tensor of such elements.
+    Whether a result, or also an operand, is a tensor of such elements.
     """
-    for result in op.results:
-        if isinstance(result.type, TensorType):
-            element = result.type.element_type  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    for value in (*op.results, *op.operands) if operands else op.results:
+        if isinstance(value.type, TensorType):
+            element = value.type.element_type  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
             if element == kind or (isinstance(kind, type) and isinstance(element, kind)):
                 return True
     return False
@@ -105,7 +105,8 @@ def not_integer(op: Operation) -> str | None:
     """
     Why an operation keeps a module from being integer.
     """
-    return not_folded(op) or ("it computes floats; run quantize" if holds_element(op, Float64Type) else None)
+    floats = holds_element(op, Float64Type, operands=True)
+    return not_folded(op) or ("it computes floats; run quantize" if floats else None)
 
 
 def not_packed(op: Operation) -> str | None:

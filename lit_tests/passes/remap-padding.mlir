@@ -75,7 +75,7 @@ func.func @unpadded(%x : tensor<1x2x4x4xf64>) -> tensor<1x2x2x2xf64> {
 
 // CHECK-LABEL: @only_before_convolutions(
 // CHECK: %[[Y:.*]] = blend.conv2d
-// CHECK: blend.affine %[[Y]]
+// CHECK: blend.batch_norm %[[Y]]
 func.func @only_before_convolutions(%x : tensor<1x2x4x4xf64>) -> tensor<1x2x4x4xf64> {
   %w = blend.constant dense<1.0> : tensor<2x2x3x3xf64>
   %one = blend.constant dense<1.0> : tensor<2xf64>

@@ -48,6 +48,11 @@ class PoolOp(WindowOp, ABC):
         height, width = self.kernel.get_values()
         return int(height), int(width)
 
+    def verify_window(self, source: SSAValue, channels: int) -> None:
+        kernel = list(self.kernel.get_values())
+        require(len(kernel) == 2, f"kernel {kernel} should be two numbers >= 1")
+        super().verify_window(source, channels)
+
 
 @irdl_op_definition
 class AvgPool2dOp(PoolOp):

@@ -38,6 +38,8 @@ from xdsl.traits import ConstantLike, Pure
 from blendir.dense import dense_from_numpy, dense_to_numpy
 from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, require, require_shape
 from blendir.dialects.blend.types import ANY_ELEMENT, AXIS, NUMBER, FixedType, Tensor, WordType, tensor_type
+from blendir.numerics import Format
+from blendir.packing import WORD_BITS
 
 
 @irdl_op_definition
@@ -66,13 +68,8 @@ class ConstantOp(BlendOp):
 
         Raises ValueError when a number does not fit the element type.
         """
-        storage = storage_type(element)
-        if isinstance(element, FixedType) and array.size:
-            fmt = element.format
-            if int(array.min()) < fmt.low or int(array.max()) > fmt.high:
-                raise ValueError(f"values {array.min()} .. {array.max()} do not fit {element}")
-        value = dense_from_numpy(array, storage)
-        return cls(value, TensorType(element, array.shape))
+        check_fit(array, element)
+        return cls(dense_from_numpy(array, storage_type(element)), TensorType(element, array.shape))
 
     def numpy(self) -> NDArray[Any]:
         """
@@ -110,9 +107,20 @@ class ConstantOp(BlendOp):
         expected, actual = storage_type(kind.element_type), self.value.get_element_type()
         require(actual == expected, f"elements of type {kind.element_type} are stored as {expected}, got {actual}")
         try:
-            dense_to_numpy(self.value)
+            check_fit(dense_to_numpy(self.value), kind.element_type)
         except ValueError as error:
             require(False, str(error))
+
+
+def check_fit(array: NDArray[Any], element: Attribute) -> None:
+    """
+    ValueError where integers do not fit a fixed-point type or a word.
+    """
+    if not array.size or not isinstance(element, FixedType | WordType):
+        return
+    fmt = Format(WORD_BITS, 0, signed=False) if isinstance(element, WordType) else element.format
+    if int(array.min()) < fmt.low or int(array.max()) > fmt.high:
+        raise ValueError(f"values {array.min()} .. {array.max()} do not fit {element}")
 
 
 def storage_type(element: Attribute) -> IntegerType | Float64Type:
@@ -247,6 +255,10 @@ class ConcatOp(MoveOp):
         require(len(self.inputs) > 0, "concat needs an operand")
         axis = self.axis.value.data
         kinds = [tensor_type(v) for v in self.inputs]
+        require(
+            all(axis < k.get_num_dims() for k in kinds),
+            f"axis {axis} is not a dimension of {[list(k.get_shape()) for k in kinds]}",
+        )
         require(
             len({k.element_type for k in kinds}) == 1,
             f"operands have element types {[str(k.element_type) for k in kinds]}",

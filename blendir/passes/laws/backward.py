@@ -42,6 +42,9 @@ from blendir.passes.rewriting import (
     shared,
 )
 
+MOST_SPREAD = 8.0
+"""Of the scales of a renormalized residual, largest by smallest: what it costs at most is three bits."""
+
 
 class BatchNormIsAffine(RewritePattern):
     """
@@ -207,7 +210,8 @@ class AddOfAffine(RewritePattern):
     """
     `add(affine(z), f) == affine'(add(z, f / s + o / s - c))` for s > 0, f absorbing, z not: the renormalized residual.
 
-    The identity path is left without arithmetic, and the pending affine has no offset.
+    The identity path is left without arithmetic, and the pending affine has no offset. All channels of a stream have
+    one format, so the scales must not differ much: `f / s` of the smallest one sets the range of all.
     """
 
     @op_type_rewrite_pattern
@@ -217,7 +221,9 @@ class AddOfAffine(RewritePattern):
             if not isinstance(owner, AffineOp) or not is_real(owner.input):
                 continue
             affine, axis = affine_of(owner), owner.axis.value.data
-            if absorbs(owner.input, axis) or not absorbs(main, axis) or not bool((affine.scale > 0).all()):
+            if absorbs(owner.input, axis) or not absorbs(main, axis):
+                continue
+            if affine.scale.min() <= 0 or affine.scale.max() > MOST_SPREAD * affine.scale.min():
                 continue
             zero = np.zeros_like(affine.scale)
             layer = layer_of(op)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from blendir.dialects.blend import ActivationOp, MultiplyOp, ThresholdOp, constant_value
@@ -27,6 +28,8 @@ class ThresholdOfActivation(RewritePattern):
     """
     `threshold(f(x), t) == threshold(x, t')`, t' the first double with `f(t') >= t`, where f rises, or has the sign of x
     and rises from 0 on, and t is not negative.
+
+    GELU and SiLU of negative numbers are taken to be negative, also where doubles have underflowed to -0.
     """
 
     @op_type_rewrite_pattern
@@ -63,6 +66,8 @@ class MultiplyOfScale(RewritePattern):
             layer = layer_of(op)
             product = MultiplyOp(operands[0], operands[1], layer)
             zero = np.zeros_like(affine.scale)
-            scaled = affine_ops(product.result, Affine(zero, affine.scale, zero), 1, f"{layer}.scale")
-            rewriter.replace(op, [product] if bool((affine.scale == 1).all()) else [product, *scaled])
+            made: list[Operation] = [product]
+            if bool((affine.scale != 1).any()):
+                made += affine_ops(product.result, Affine(zero, affine.scale, zero), 1, f"{layer}.scale")
+            rewriter.replace(op, made)
             return

@@ -21,6 +21,8 @@ from blendir.dialects.blend import (
     ClampOp,
     MaxPool2dOp,
     PiecewiseLinearOp,
+    PReluOp,
+    ReluOp,
     SignOp,
     ThresholdOp,
     constant_value,
@@ -67,6 +69,29 @@ def limits_along(op: ThresholdOp, axis: int) -> tuple[NDArray[Any], NDArray[np.b
         return None
     size = tensor_type(op.input).get_shape()[axis]
     return np.full(size, limits[0]), np.full(size, invert[0])
+
+
+class ThresholdOfRelu(RewritePattern):
+    """
+    `threshold(prelu(x), t) == threshold(x, t)` for t >= 0 and slopes that are not negative; t up to 0 always holds
+    where the slope is 0, as a ReLU's is.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if not isinstance(inner, ReluOp | PReluOp):
+            return
+        axis = op.axis.value.data if isinstance(inner, ReluOp) else inner.axis.value.data
+        given = limits_along(op, axis)
+        if given is None:
+            return
+        limits, invert = given
+        slope = np.zeros_like(limits) if isinstance(inner, ReluOp) else constant_value(inner.slope)
+        flat = (slope == 0) & (limits <= 0)
+        if bool((slope < 0).any() or ((limits < 0) & ~flat).any()):
+            return
+        rewriter.replace(op, threshold_ops(inner.input, np.where(flat, -np.inf, limits), invert, axis, layer_of(op)))
 
 
 class ThresholdOfBatchNorm(RewritePattern):

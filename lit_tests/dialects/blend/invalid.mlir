@@ -296,6 +296,30 @@ func.func @concat(%x : tensor<1x2x3xf64>) {
 
 // -----
 
+// CHECK: axis 4 is not a dimension of [[1, 2, 3], [1, 2, 3]]
+func.func @concat_axis(%x : tensor<1x2x3xf64>) {
+  %r = blend.concat %x, %x {axis = 4 : i64} : (tensor<1x2x3xf64>, tensor<1x2x3xf64>) -> tensor<1x2x6xf64>
+  func.return
+}
+
+// -----
+
+// CHECK: values -100 .. 100 do not fit !blend.fixed<2, 2>
+func.func @constant_range() {
+  %r = blend.constant dense<[100, -100]> : tensor<2xi8> as tensor<2x!blend.fixed<2, 2>>
+  func.return
+}
+
+// -----
+
+// CHECK: values 281474976710656 .. 281474976710656 do not fit !blend.word
+func.func @constant_word() {
+  %r = blend.constant dense<281474976710656> : tensor<1xi64> as tensor<1x!blend.word>
+  func.return
+}
+
+// -----
+
 // CHECK: operands have element types ['f64', 'i1']
 func.func @concat_types(%x : tensor<1x2x3xf64>, %y : tensor<1x2x3xi1>) {
   %r = blend.concat %x, %y {axis = 2 : i64} : (tensor<1x2x3xf64>, tensor<1x2x3xi1>) -> tensor<1x2x6xf64>
@@ -507,6 +531,14 @@ func.func @avg_pool2d_divisor(%x : tensor<1x2x4x4x!blend.fixed<8, 4>>) {
 // CHECK: result has 9 bits but the sum of 4 needs 10
 func.func @avg_pool2d_width(%x : tensor<1x2x4x4x!blend.fixed<8, 4>>) {
   %r = blend.avg_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0>, divisor = 4 : i64} : (tensor<1x2x4x4x!blend.fixed<8, 4>>) -> tensor<1x2x2x2x!blend.fixed<9, 3>>
+  func.return
+}
+
+// -----
+
+// CHECK: kernel [2] should be two numbers >= 1
+func.func @avg_pool2d_one_extent(%x : tensor<1x2x4x4x!blend.fixed<8, 4>>) {
+  %r = blend.avg_pool2d %x {kernel = array<i64: 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0>, divisor = 4 : i64} : (tensor<1x2x4x4x!blend.fixed<8, 4>>) -> tensor<1x2x2x2x!blend.fixed<10, 4>>
   func.return
 }
 
