@@ -4,6 +4,7 @@ Comparing stages and the compiled C++ with each other: integers, every layer, ev
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -144,7 +145,9 @@ def compare(
     reference: Trace, other: Trace, shapes: Mapping[str, tuple[str, tuple[int, ...]]], stage: str, image: int
 ) -> tuple[Comparison, Divergence | None]:
     """
-    Compares two traces layer by layer; a layer that one of them lacks counts as a mismatch.
+    Compares the layers of the reference with another trace; a layer that the other lacks counts as a mismatch, one
+    that it has beside them does not. Where a trace holds more elements than its shape says, these are words unpacked
+    along the channels.
     """
     result = Comparison(stage)
     first: Divergence | None = None
@@ -165,7 +168,9 @@ def compare(
         result.mismatches += len(wrong)
         if len(wrong) and first is None:
             frame, element = (int(v) for v in wrong[0])
-            place = tuple(int(v) for v in np.unravel_index(element, shape))
+            inner = shape[1:]
+            unpacked = (expected.shape[1] // math.prod(inner), *inner)
+            place = tuple(int(v) for v in np.unravel_index(element, unpacked))
             values = int(expected[frame, element]), int(actual[frame, element])
             first = Divergence(("fixed", stage), op, layer, image + frame, place, values)
     return result, first

@@ -24,6 +24,9 @@ def test_bad_data_sets(here: Path):
     check("big.npz", "labels 9..9")
     np.savez("shape.npz", x=np.zeros((2, 3, 5, 5)), y=np.zeros(2, int))
     check("shape.npz", "[2, 3, 5, 5]")
+    for change in (0.5, 200.0, -1.0):
+        np.savez("floats.npz", x=np.load("x.npy") + change, y=np.zeros(20, int))
+        refused(run("evaluate", "tinynet:pair", "--data", "floats.npz"), "pair takes pixels: integers in 0..255")
 
 
 def test_bad_models(here: Path):
@@ -38,6 +41,8 @@ def test_bad_models(here: Path):
         refused(run("import", "tinynet:model", "--input", shape), "--input should look like")
     refused(run("import", "tinynet:model", "--example", "x.npy", *SHAPE), "either --example or --input")
     refused(run("compile", "net.mlir", "-o", "d", *SHAPE), "belong to a MODEL")
+    for source, options in (("net.mlir", SHAPE), ("design", ["--weights", "w.safetensors"])):
+        refused(run("evaluate", source, "--data", "labelled.npz", *options), f"belong to a MODEL, and {source} is none")
 
 
 def test_bad_weights(here: Path):
@@ -50,7 +55,18 @@ def test_bad_weights(here: Path):
     refused(run("import", "blendnet8", "--weights", "w.safetensors"), "truncated")
 
 
+def headed(header: bytes) -> bytes:
+    """
+    An .npy file with this header.
+    """
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
+
+
 BAD_ARRAYS = {
+    "zip": b"PK\x03\x04 and no more",
+    "overflow": headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000000000000000, 2), }\n"),
+    "bracket": headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2L, }\n"),
+    "type": headed(b"{'descr': ('<f4',), 'fortran_order': False, 'shape': (2, 2), }\n"),
     "missing": None,
     "empty": b"",
     "text": b"these are no numbers",

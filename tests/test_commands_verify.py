@@ -7,6 +7,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import copied_design, refused, run
 from xdsl.dialects.builtin import i64
@@ -19,7 +20,7 @@ from blendir.tools import demo
 from blendir.tools import zoo as zoo_costs
 from blendir.tools.counts import count
 from blendir.tools.inputs import load_model, read_module
-from blendir.verification import Comparison, Verification
+from blendir.verification import Comparison, Divergence, Verification, compare
 
 
 def test_verify_fine(here: Path):
@@ -64,6 +65,17 @@ def test_verify_names_the_first_divergence(here: Path):
     place = r"image \d+, channel 2, row \d+, column \d+: \d instead of \d"
     line = rf"blendir: \[packed\] differs from \[fixed\] at \S+ \(blend.threshold\), {place}"
     assert re.fullmatch(line, result.stderr.strip())
+
+
+def test_places_in_words_are_channels_and_further_layers_do_not_count():
+    shapes = {"planes": ("blend.threshold", (2, 3, 3)), "vector": ("blend.threshold", (2,))}
+    reference = {"planes": np.zeros((2, 64 * 9), bool), "vector": np.zeros((2, 64), bool)}
+    for layer, element, place in (("planes", 63 * 9 + 2 * 3 + 1, (63, 2, 1)), ("vector", 50, (50,))):
+        other = {name: value.copy() for name, value in reference.items()} | {"further": np.ones((2, 3))}
+        other[layer][1, element] = True
+        found, first = compare(reference, other, shapes, "stream", 4)
+        assert (found.layers, found.mismatches) == (2, 1)
+        assert first == Divergence(("fixed", "stream"), "blend.threshold", layer, 5, place, (0, 1))
 
 
 def test_verify_without_fixed(here: Path):

@@ -53,6 +53,12 @@ UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "infinite": (lambda x: x / 0, "not finite"),
     "truncated": (lambda x: x.int().float(), "from float32 to int32"),
     "features": (lambda x: F.linear(x, torch.ones(4)), "with weights"),
+    "or": (lambda x: ((x > 0) + (x > 1)).float(), "of bits, which is 'or' in PyTorch"),
+    "whole sum": (lambda x: x.sum((2, 3), dtype=torch.int64).float(), "from float32 to int64"),
+    "wider maximum": (lambda x: torch.maximum(x.mean(1, keepdim=True), torch.zeros(1, 3, 1, 1)), "broadcasts to"),
+    "wider clamp": (lambda x: x.mean(1, keepdim=True).clamp(max=torch.ones(1, 3, 1, 1)), "broadcasts to"),
+    "random": (lambda x: x + torch.rand(4, 4, 4), "aten.rand.default"),
+    "random weights": (lambda x: F.linear(x, F.dropout(torch.ones(2, 4))), "aten.native_dropout.default"),
     "statistics": (lambda x: F.batch_norm(x, None, None, training=True), "batch_norm"),
 }
 
@@ -69,9 +75,24 @@ class Two(nn.Module):
         return image * mask
 
 
+class Cached(nn.Module):
+    """
+    Holds what it has computed from its parameter, as the old weight_norm does.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+        self.doubled = 2 * self.weight
+
+    def forward(self, x):
+        return x * self.doubled
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
+        (Cached(), "PyTorch cannot copy the model: Only Tensors created explicitly"),
         (Two(), r"the model has 2 inputs \(image, mask\)"),
         (Lambda(lambda x: (x.relu(), x.sign())), r"the model has 2 outputs \(relu, sign\)"),
         (Lambda(lambda x: torch.ones(1, 3)), "does not depend on its input"),
@@ -90,6 +111,7 @@ def test_models_that_do_not_fit(model: nn.Module, message: str):
         (np.zeros((0, 3)), "at least one frame"),
         (np.zeros(3), "at least one frame"),
         (np.zeros((1, 3), np.int64), "floats or uint8"),
+        (np.array([["a", "b"]]), "floats or uint8"),
     ],
 )
 def test_examples_that_do_not_fit(example: np.ndarray, message: str):

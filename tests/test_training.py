@@ -22,16 +22,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from blendir.files import whole_file
 from blendir.models import blendnet8, load_weights
-from blendir.models.binary import BinaryConv2d, Sign, set_binary
+from blendir.models.binary import BinaryConv2d, Shift, Sign, set_binary
 from blendir.tools.cli import cli
 from blendir.training.curve import series
 from blendir.training.data import Images, crop_and_flip
-from blendir.training.recipe import PRESETS, Phase, two_stage
-from blendir.training.run import Training, accuracy, describe, run
-from blendir.training.task import distillation_loss
+from blendir.training.recipe import PRESETS, Phase, Recipe, two_stage
+from blendir.training.run import Training, accuracy, describe, fresh, run
+from blendir.training.task import Task, distillation_loss
 
 
 def training(out: Path, epochs: tuple[int, int, int] = (1, 1, 1), images: int = 192, **changes: object) -> Training:
@@ -39,7 +40,7 @@ def training(out: Path, epochs: tuple[int, int, int] = (1, 1, 1), images: int = 
     blendnet8 on the 8x8 digits, uncompiled.
     """
     x, y, x_test, y_test = digits()
-    recipe = replace(two_stage("tiny", *epochs, taught=True), batch=48, calibration=96)
+    recipe = replace(two_stage("tiny", *epochs), batch=48, calibration=96)
     made = Training(
         blendnet8,
         Images(torch.from_numpy(x), torch.from_numpy(y)).first(images),
@@ -52,6 +53,20 @@ def training(out: Path, epochs: tuple[int, int, int] = (1, 1, 1), images: int = 
         quiet=True,
     )
     return replace(made, **changes)
+
+
+class Tiny(nn.Module):
+    """
+    A network that casts its pixels itself, as one's own networks do.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+        self.sign, self.conv, self.fc = Sign(), BinaryConv2d(4, 4, 3, 1, 1), nn.Linear(4, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.conv(self.sign(self.norm(self.stem(x.float() / 16)))).mean((2, 3)))
 
 
 def digits_file(path: Path) -> Path:
@@ -83,6 +98,21 @@ def test_phases_end_in_a_network_that_evaluates_as_reported(tmp_path: Path):
         assert picture.size[0] > picture.size[1] > 400
     for name, epochs in (("teacher", 2), ("activations", 2), ("weights", 6)):
         assert sorted(series(made.out / name / "logs", "test_accuracy")) == list(range(epochs))
+
+
+def test_networks_learn_in_training_mode_and_are_calibrated_in_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    modes: set[tuple[str, bool, bool | None]] = set()
+    step = Task.training_step
+
+    def watched(task: Task, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        found = {module.training for module in task.network.modules()}
+        modes.update((task.phase.name, mode, task.teacher and task.teacher.training) for mode in found)
+        return step(task, batch, index)
+
+    monkeypatch.setattr(Task, "training_step", watched)
+    made = training(tmp_path / "run", images=96, make=Tiny)
+    assert run(made)["phases"].keys() == {"teacher", "activations", "weights"}
+    assert modes == {("teacher", True, None), ("activations", True, False), ("weights", True, False)}
 
 
 def test_weights_take_the_place_of_the_phase_with_real_weights(tmp_path: Path):
@@ -196,6 +226,30 @@ def test_a_training_resumes_after_a_kill(tmp_path: Path):
     assert min(second) == stopped_at + 1
 
 
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = Recipe("tiny", (Phase("weights", 3, 1e-2),), batch=24, calibration=48)
+    whole = training(tmp_path / "whole", images=96, make=Tiny, recipe=recipe, augment=True)
+    result = run(whole)
+    step = Task.training_step
+
+    def stopped(task: Task, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        if task.current_epoch == 1:
+            raise KeyboardInterrupt
+        return step(task, batch, index)
+
+    made = replace(whole, out=tmp_path / "stopped")
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(Task, "training_step", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(made)
+    signal.signal(signal.SIGINT, handler)  # Lightning leaves it ignored
+    assert run(made, resume=True) == result
+    first, second = (load_file(m.out / "model.safetensors") for m in (whole, made))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
 def lengthened(made: Training, epochs: int) -> Training:
     """
     The same with so many epochs in its last phase, as if it had been begun so.
@@ -256,7 +310,7 @@ def test_a_full_disk_while_training_leaves_the_last_epoch(tmp_path: Path):
         (["blendnet8", "--data", "DATA", "--resume"], "there is no training to resume here"),
         (["blendnet20", "--data", "DATA"], "holds 1x8x8 images, but blendnet20 takes 3x32x32"),
         (["blendnet8", "--data", "DATA", "--weights", "OTHER"], "lacks 6 keys: blocks.2.skip.1.weight"),
-        (["torch.nn:Flatten", "--data", "DATA", "--input", "1x8x8"], "no binary layer"),
+        (["torch.nn:Flatten", "--data", "DATA"], "no binary layer"),
     ],
 )
 def test_bad_use_is_one_line(arguments: list[str], message: str, tmp_path: Path):
@@ -272,7 +326,7 @@ def test_bad_use_is_one_line(arguments: list[str], message: str, tmp_path: Path)
 def test_the_command_line_trains(tmp_path: Path):
     data, out = digits_file(tmp_path / "digits.npz"), tmp_path / "out"
     command = ["train", "blendnet8", "--data", str(data), "--preset", "smoke", "-o", str(out)]
-    command += ["--no-compile", "--no-augment", "--accelerator", "cpu", "--devices", "1", "--json", "-q"]
+    command += ["--no-compile", "--no-augment", "--accelerator", "cpu", "--devices", "1", "--json"]
     found = command_line(*command)
     assert found.exit_code == 0, found.output
     result = json.loads(found.stdout)
@@ -280,6 +334,23 @@ def test_the_command_line_trains(tmp_path: Path):
     weights = str(out / "model.safetensors")
     evaluated = command_line("evaluate", "blendnet8", "--weights", weights, "--data", str(data), "--json", "-q")
     assert json.loads(evaluated.stdout)["accuracy"] == result["accuracy"]
+
+
+def test_networks_of_the_zoo_begin_without_random_shifts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    begun: list[nn.Module] = []
+
+    def begin(made: Training, **_: object) -> dict[str, object]:
+        begun.append(fresh(made))
+        return {}
+
+    monkeypatch.setattr("blendir.tools.train.run", begin)
+    monkeypatch.setattr("blendir.models.initialize.CALIBRATION_FRAMES", 2)
+    frames, labels = np.zeros((2, 3, 32, 32), np.uint8), np.zeros(2, int)
+    np.savez(tmp_path / "black.npz", x_train=frames, y_train=labels, x_test=frames, y_test=labels)
+    found = command_line("train", "fracbnn20-1bit", "--data", str(tmp_path / "black.npz"), "-o", str(tmp_path / "out"))
+    shifts = [module.bias for network in begun for module in network.modules() if isinstance(module, Shift)]
+    assert shifts, found.output
+    assert not any(bias.any() for bias in shifts)
 
 
 def test_two_processes_train_one_network(tmp_path: Path):

@@ -27,7 +27,7 @@ from blendir.passes.stage import stage_of
 
 __all__ = ["UnsupportedModelError", "from_onnx", "from_torch"]
 
-SUPPORTED_OPERATIONS = "Supported operations (on parameters alone, every operation is)"
+SUPPORTED_OPERATIONS = "Supported operations (on parameters alone, all but random ones are)"
 
 
 def from_torch(model: nn.Module, example: NDArray[Any] | Tensor) -> ModuleOp:

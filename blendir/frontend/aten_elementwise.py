@@ -71,6 +71,8 @@ def total(e: Emitter, x: Operand, y: Operand, factor: float) -> SSAValue:
     """
     `x + factor * y`; subtracting a constant keeps it as the center.
     """
+    if e.site.dtype == "bool":
+        raise UntranslatableError(f"{e.site.target} of bits, which is 'or' in PyTorch (cast to float first)")
     if isinstance(x, SSAValue) and isinstance(y, SSAValue):
         x, y = e.real(x), e.real(y)
         if shape_of(x) != shape_of(y):

@@ -11,7 +11,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import AvgPool2dOp, Conv2dOp, LinearOp, MaxPool2dOp, TransposeOp
-from blendir.frontend.aten_elementwise import Operand, known
+from blendir.frontend.aten_elementwise import Operand, cast_to, known
 from blendir.frontend.aten_shape import reshaped
 from blendir.frontend.emitter import Array, Emitter, Padded, shape_of
 from blendir.frontend.errors import UntranslatableError
@@ -250,9 +250,11 @@ def mean(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = Fal
 @translates("sum", "sum.dim_IntList")
 def total(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None) -> Result:
     """
-    The sum over the last dimensions.
+    The sum over the last dimensions; PyTorch casts to `dtype` before it adds.
     """
-    return reduced(e, x, dim, average=False)
+    terms = cast_to(e, x)
+    assert isinstance(terms, SSAValue)
+    return reduced(e, terms, dim, average=False)
 
 
 def reduced(e: Emitter, x: SSAValue, dim: Sequence[int] | None, average: bool) -> SSAValue:

@@ -9,8 +9,9 @@ from textwrap import fill
 
 SUPPORTED_MODULES = (
     "Conv2d, Linear, BatchNorm1d, BatchNorm2d, PReLU, ReLU, ReLU6, LeakyReLU, Hardtanh, AvgPool2d, "
-    "AdaptiveAvgPool2d, MaxPool2d, ZeroPad2d and ConstantPad2d before a convolution, Flatten, Dropout, "
-    "Identity, and your own modules made of the operations below"
+    "AdaptiveAvgPool2d, MaxPool2d, LayerNorm, GELU, Sigmoid, Tanh, Hardsigmoid, SiLU, Hardswish, "
+    "ZeroPad2d and ConstantPad2d before a convolution, Flatten, Dropout, Identity, and your own modules made of the "
+    "operations below"
 )
 
 

@@ -19,7 +19,7 @@ from xdsl.utils.exceptions import VerifyException
 from blendir.dialects.blend import ui8
 from blendir.frontend import aten_elementwise, aten_functions, aten_levels, aten_picks, aten_shape, aten_window
 from blendir.frontend.constants import TEMPLATE, evaluate
-from blendir.frontend.emitter import Emitter, Padded, Site
+from blendir.frontend.emitter import Emitter, Padded, Site, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.places import Places
 from blendir.frontend.straight_through import value_type
@@ -73,7 +73,8 @@ class Importer:
             return None
         values = [n for n in node.all_input_nodes if isinstance(self.known[n], (SSAValue, Padded))]
         template = TEMPLATE.get(str(node.target))
-        if not values or (template is not None and values == [node.args[template]] and node.args.count(values[0]) == 1):
+        alike = template is not None and values == [node.args[template]] and node.args.count(values[0]) == 1
+        if (alike or not values) and not is_random(node):
             return self.constant(node, {**self.known, **{n: torch.zeros(value_type(n).shape) for n in values}})
         entry = TABLE.get(str(node.target))
         self.enter(node, entry)
@@ -108,7 +109,7 @@ class Importer:
         """
         path, is_module = self.places.path(node), self.places.is_module(node)
         word = entry.word if entry is not None else target_word(node)
-        source = value_type(node.all_input_nodes[0])
+        source = value_type(node.all_input_nodes[0]) if node.all_input_nodes else None
         shape, dtype = tensor_facts(value_type(node))
         layer = path if is_module else ".".join(filter(None, (path, word)))
         self.emitter.enter(Site(layer, str(node.target), is_module, shape, dtype, tensor_facts(source)[1]))
@@ -124,7 +125,11 @@ class Importer:
             raise UntranslatableError(f"{target} in {dtype}, which wraps around (cast to float first)")
         pick = self.border_argument if entry.borders else self.argument
         args, kwargs = (cast(Any, map_arg(a, pick)) for a in (node.args, node.kwargs))
-        return entry.translate(self.emitter, *args, **kwargs)
+        result = entry.translate(self.emitter, *args, **kwargs)
+        shape = self.emitter.site.shape
+        if isinstance(result, SSAValue) and shape_of(result) != shape:
+            raise UntranslatableError(f"{target} that broadcasts to {list(shape)}")
+        return result
 
     def border_argument(self, node: Node) -> Any:
         """
@@ -161,6 +166,14 @@ class Importer:
         return tuple(
             self.emitter.unsupported(why, inputs, ir_type(k)) if isinstance(k, torch.Tensor) else None for k in kinds
         )
+
+
+def is_random(node: Node) -> bool:
+    """
+    Whether a node draws random numbers; a dropout that is switched off does not.
+    """
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.nondeterministic_seeded in tags and node.args[-1:] != (False,)
 
 
 def target_word(node: Node) -> str:

@@ -49,7 +49,7 @@ def trace(model: nn.Module, example: NDArray[Any] | Tensor) -> Traced:
     """
     if any(module.training for module in model.modules()):
         warnings.warn("the model is in training mode; a copy in evaluation mode is imported", stacklevel=3)
-    clone = copy.deepcopy(model).eval()
+    clone = evaluation_copy(model)
     if any(type(module).__module__.startswith("brevitas.") for module in clone.modules()):
         from blendir.frontend.brevitas_layers import make_traceable
 
@@ -61,12 +61,28 @@ def trace(model: nn.Module, example: NDArray[Any] | Tensor) -> Traced:
             warnings.simplefilter("ignore")
             program = torch.export.export(clone, (frame,), strict=False).run_decompositions({})
     except Exception as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         kind = str(frame.dtype).removeprefix("torch.")
         raise ValueError(
-            f"PyTorch cannot trace the model on an example of shape {list(frame.shape)}, {kind}: {reason.strip()}"
+            f"PyTorch cannot trace the model on an example of shape {list(frame.shape)}, {kind}: {first_line(error)}"
         ) from error
     return analyse(program, frame.dtype == torch.uint8)
+
+
+def evaluation_copy(model: nn.Module) -> nn.Module:
+    """
+    A copy of the model on the CPU, in evaluation mode; ValueError where PyTorch cannot copy it.
+    """
+    try:
+        return copy.deepcopy(model).cpu().eval()
+    except Exception as error:
+        raise ValueError(f"PyTorch cannot copy the model: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """
+    What an error of PyTorch says first.
+    """
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def float_type(model: nn.Module) -> torch.dtype | None:
@@ -81,6 +97,8 @@ def first_frame(example: NDArray[Any] | Tensor, float_dtype: torch.dtype | None)
     """
     `example[:1]` as pixels or in the model's precision.
     """
+    if isinstance(example, np.ndarray) and example.dtype.kind not in "biufc":
+        raise ValueError(f"the example has type {example.dtype}, but should be floats or uint8")
     tensor = torch.from_numpy(np.array(example)) if isinstance(example, np.ndarray) else example.detach().cpu()
     if tensor.ndim < 2 or len(tensor) == 0:
         raise ValueError(f"the example has shape {list(tensor.shape)}, but should be a batch of at least one frame")

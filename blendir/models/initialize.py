@@ -49,19 +49,20 @@ def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> No
                 _disturb(module, generator)
 
 
-def measure_norms(model: nn.Module, *batches: Tensor) -> None:
+def measure_norms(model: nn.Module, *batches: Tensor, dtype: torch.dtype = torch.float64) -> None:
     """
     Set every running mean and variance to the average over `batches` of what each shows there, and leave the
     float `model` in eval mode. Thresholds are running means, so this is worth doing after a training too.
 
-    It runs in float64, so that the statistics do not depend on how sums are split up.
+    It runs in `dtype`: in float64 the statistics do not depend on how sums are split up, but a model that casts its
+    frames to float32 runs in float32 alone.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
-    model.double().train()
+    model.to(dtype).train()
     with torch.no_grad():
         for batch in batches:
             model(batch)

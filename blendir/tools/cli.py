@@ -32,7 +32,15 @@ from blendir.tools.designs import (
 )
 from blendir.tools.explore import Explorer, explore_options
 from blendir.tools.frontier import POINT_COLUMNS, as_json_points, point_rows
-from blendir.tools.inputs import given_example, load_model, read_array, read_frames, read_module, require_frames
+from blendir.tools.inputs import (
+    given_example,
+    load_model,
+    read_array,
+    read_frames,
+    read_module,
+    require_frames,
+    require_model,
+)
 from blendir.tools.terminal import FoundWrong, Tool, ToolGroup, progress, say
 from blendir.verification import Verification, verify
 
@@ -124,8 +132,7 @@ def given_module(
     """
     if not source.endswith(".mlir"):
         return imported(source, weights, given_example(example, shape), quiet, otherwise)[0]
-    if weights is not None or example is not None or shape is not None:
-        raise ValueError("--weights, --example and --input belong to a MODEL, and this is a module")
+    require_model(source, weights, example, shape)
     return read_module(Path(source))
 
 
@@ -332,7 +339,6 @@ def evaluate_command(
 @click.option("-o", "--output", "out", type=FILE, metavar="DIR", help="Where to keep it  [default: train-MODEL]")
 @click.option("--resume", is_flag=True, help="Go on with the training in DIR after its last whole epoch.")
 @click.option("--weights", type=FILE, metavar="F.safetensors", help="Start the binary phase from these weights.")
-@click.option("--input", "shape", metavar="CxHxW[:TYPE]", help="MODEL's input, where it does not say.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--augment/--no-augment", default=True, help="Whether images are moved and mirrored.  [default: yes]")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Whether to use torch.compile.  [default: yes]")

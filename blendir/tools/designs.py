@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 from blendir.backends.hls.project import GENERATOR, check_destination
 from blendir.backends.hls.report_page import page
 from blendir.compiler import Build, compile_module
+from blendir.files import whole_file
 from blendir.passes.pipeline import pass_options
 from blendir.tools.inputs import Array, parse_options, read_array, read_module, require_frames
 from blendir.tools.terminal import progress, say
@@ -131,9 +132,8 @@ def record_accuracy(folder: Path, accuracy: float, images: int) -> None:
     found["accuracy"] = accuracy
     found["how"]["accuracy"] = f"measured: the compiled C++ on {images:,} images"
     for name, text in (("report.json", json.dumps(found, indent=2) + "\n"), ("report.html", page(found))):
-        beside = folder / f"{name}.part"
-        beside.write_text(text)
-        beside.replace(folder / name)
+        with whole_file(folder / name) as beside:
+            beside.write_text(text)
 
 
 def read_stage(folder: Path, stage: str) -> ModuleOp:

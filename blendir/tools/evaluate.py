@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from blendir.interpreter import run_module
 from blendir.passes.stage import stage_of
 from blendir.tools.designs import open_design
-from blendir.tools.inputs import Model, load_model, read_module, require_frames
+from blendir.tools.inputs import Model, load_model, read_module, require_frames, require_model
 from blendir.tools.terminal import progress
 
 Array = NDArray[Any]
@@ -41,9 +41,13 @@ def torch_runner(model: Model, name: str, kind: np.dtype[Any] | None) -> Runner:
     import torch
 
     def run(x: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            frames = np.ascontiguousarray(x, kind)
+        if frames.dtype == np.uint8 and not np.array_equal(frames, x):
+            raise ValueError(f"{name} takes pixels: integers in 0..255")
         try:
             with torch.no_grad():
-                return model.network(torch.as_tensor(np.ascontiguousarray(x, kind))).numpy()
+                return model.network(torch.as_tensor(frames)).numpy()
         except Exception as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
             shape = "x".join(map(str, x.shape[1:]))
@@ -60,6 +64,8 @@ def runner(source: str, weights: Path | None, example: Array | None) -> Runner:
     What to evaluate: a design folder, a module's file, or a model.
     """
     path = Path(source)
+    if path.is_dir() or path.suffix == ".mlir":
+        require_model(source, weights, example)
     if path.is_dir():
         build = open_design(path)
         return Runner("C++", build.csim, build.module)

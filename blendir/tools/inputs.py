@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, cast
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +85,7 @@ def read_array(path: Path) -> Array:
     """
     try:
         array: Any = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, OverflowError, IndexError, BadZipFile, TokenError) as error:
         if "pickle" in str(error):
             reason = "holds pickled objects or is not an .npy file; pickles are refused because loading them runs code"
         else:
@@ -127,6 +129,14 @@ def zeros_of(text: str) -> Array:
         types = ", ".join(INPUT_TYPES)
         raise ValueError(f"--input should look like 3x32x32 or 3x32x32:uint8 ({types}), got {text}")
     return np.zeros((1, *map(int, sizes)), kind)
+
+
+def require_model(source: str, *options: object) -> None:
+    """
+    Raises an error where options of a MODEL, None where they are missing, are given with something else.
+    """
+    if any(option is not None for option in options):
+        raise ValueError(f"--weights, --example and --input belong to a MODEL, and {source} is none")
 
 
 def given_example(example: Path | None, shape: str | None) -> Array | None:
@@ -174,7 +184,7 @@ def zoo_model(name: str, other_weights: bool) -> Model:
         known = ", ".join(sorted(zoo.ZOO))
         raise ValueError(f"no model {name}: give a zoo name ({known}), package.module:factory, net.onnx, or net.mlir")
     entry = zoo.entry(name)
-    network = entry.random() if other_weights else entry.load()
+    network = entry.make() if other_weights else entry.load()
     weights = "the checkpoint that ships with blendir" if entry.pretrained else "random, seed 0 (no checkpoint ships)"
     return Model(network, weights, entry.example().numpy())
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ import numpy as np
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 
+from blendir.models.zoo import ZOO, entry
 from blendir.tools.data import load_splits
-from blendir.tools.inputs import Model, given_example, load_model
+from blendir.tools.inputs import Model, load_model
 from blendir.tools.terminal import progress
 from blendir.training.data import Images
 from blendir.training.recipe import PRESETS
@@ -52,7 +55,6 @@ def train(
     preset: str,
     out: Path,
     weights: Path | None,
-    shape: str | None,
     resume: bool,
     seed: int,
     augment: bool,
@@ -67,10 +69,10 @@ def train(
         first, second = load_splits(data)
         recipe = PRESETS[preset]
         training_images, test_images = images(first).first(recipe.images), images(second)
-    example = given_example(None, shape)
-    require_fit(load_model(model, None, example), model, data, training_images, len(first[2]))
+    loaded = load_model(model, None, None)
+    require_fit(loaded, model, data, training_images, len(first[2]))
     training = Training(
-        lambda: load_model(model, None, example).network,
+        entry(model).make if model in ZOO else lambda: load_model(model, None, None).network,
         training_images,
         test_images,
         recipe,
@@ -81,7 +83,8 @@ def train(
         compiled,
         quiet,
     )
-    result = run(training, weights=weights, resume=resume)
+    with redirect_stdout(sys.stderr):
+        result = run(training, weights=weights, resume=resume)
     if rank_zero_only.rank:  # pyright: ignore[reportFunctionMemberAccess]
         return None
     return {"model": model, "preset": preset, "images": len(test_images), "folder": str(out)} | result

@@ -50,24 +50,21 @@ class Recipe:
     """Training images on which the batch norms are measured again at the end."""
 
 
-def two_stage(
-    name: str, teacher: int, activations: int, weights: int, taught: bool, images: int | None = None
-) -> Recipe:
+def two_stage(name: str, teacher: int, activations: int, weights: int, images: int | None = None) -> Recipe:
     """
-    The recipe of this module with so many epochs in each of its phases; a teacher after a few epochs is no better
-    than its pupil, so short recipes do without its scores.
+    The recipe of this module with so many epochs in each of its phases.
     """
     real = Phase("teacher", teacher, 0.1, False, False, momentum=0.9, weight_decay=5e-4)
-    first = Phase("activations", activations, 1e-3, True, False, weight_decay=1e-5, distillation=3.0 * taught)
-    second = Phase("weights", weights, 1e-3, distillation=0.8 * taught)
+    first = Phase("activations", activations, 1e-3, True, False, weight_decay=1e-5, distillation=3.0)
+    second = Phase("weights", weights, 1e-3, distillation=0.8)
     return Recipe(name, (real, first, second), images=images)
 
 
 PRESETS = {
     recipe.name: recipe
     for recipe in (
-        two_stage("smoke", 1, 1, 1, taught=True, images=2_000),
-        two_stage("cpu", 20, 30, 75, taught=True),
-        two_stage("full", 200, 250, 250, taught=True),
+        two_stage("smoke", 1, 1, 1, images=2_000),
+        two_stage("cpu", 20, 30, 75),
+        two_stage("full", 200, 250, 250),
     )
 }

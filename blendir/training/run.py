@@ -79,6 +79,14 @@ def save_weights(network: nn.Module, path: Path) -> None:
         beside.write_bytes(save(tensors))
 
 
+def write_json(path: Path, value: object) -> None:
+    """
+    Write a file that a person may read.
+    """
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(value, indent=2) + "\n")
+
+
 def describe(training: Training, weights: Path | None) -> dict[str, Any]:
     """
     What must be the same for a training to be resumed, as JSON holds it.
@@ -98,8 +106,7 @@ def start(training: Training, weights: Path | None, resume: bool) -> None:
     if not resume:
         if training.out.exists() and any(training.out.iterdir()):
             raise ValueError(f"{training.out}: is not empty; --resume goes on with it, or -o names another folder")
-        training.out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(described, indent=2) + "\n")
+        write_json(path, described)
         return
     if not path.exists():
         raise ValueError(f"{training.out}: there is no training to resume here")
@@ -132,15 +139,16 @@ def fit(training: Training, network: nn.Module, teacher: nn.Module | None, phase
         enable_progress_bar=not training.quiet,
         **training.trainer,
     )
-    trainer.fit(
-        task,
-        training.train.loader(training.recipe.batch, shuffle=True),
-        training.test.loader(training.recipe.batch, shuffle=False),
-        ckpt_path=str(last) if last.exists() else None,
-        weights_only=True,
-    )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(
+            task,
+            training.train.loader(training.recipe.batch, shuffle=True),
+            training.test.loader(training.recipe.batch, shuffle=False),
+            ckpt_path=str(last) if last.exists() else None,
+            weights_only=True,
+        )
+    except SystemExit:  # Lightning makes one of Ctrl-C
+        raise KeyboardInterrupt from None
     if trainer.is_global_zero:
         save_weights(network, folder / WEIGHTS)
     trainer.strategy.barrier()
@@ -165,7 +173,7 @@ def calibrate(training: Training, network: nn.Module) -> None:
     """
     seed_everything(training.seed, verbose=False)
     order = torch.randperm(len(training.train))[: training.recipe.calibration]
-    measure_norms(network, *training.train.frames[order].split(RECALIBRATION_BATCH))
+    measure_norms(network, *training.train.frames[order].split(RECALIBRATION_BATCH), dtype=torch.float32)
 
 
 def after(training: Training, phase: Phase) -> nn.Module:
@@ -221,6 +229,6 @@ def finish(training: Training, network: nn.Module, result: dict[str, Any]) -> No
     calibrate(training, network)
     result["accuracy"] = accuracy(network, training.test)
     save_weights(network, training.out / WEIGHTS)
-    (training.out / RESULT).write_text(json.dumps(result, indent=2) + "\n")
+    write_json(training.out / RESULT, result)
     names = [phase.name for phase in training.recipe.phases if phase.name in result["phases"]]
     plot({name: training.out / name / LOGS for name in names}, training.out / CURVE)

@@ -15,6 +15,12 @@ from blendir.models.binary import set_binary
 from blendir.training.data import Batch, crop_and_flip
 from blendir.training.recipe import Phase
 
+RANDOM = "random"
+"""
+In a checkpoint, the states of the random generators, so that a resumed training draws the orders and the moves of
+images that an uninterrupted one does.
+"""
+
 
 def distillation_loss(scores: Tensor, teacher: Tensor) -> Tensor:
     """
@@ -31,6 +37,7 @@ class Task(LightningModule):
     def __init__(self, network: nn.Module, teacher: nn.Module | None, phase: Phase, augment: bool):
         super().__init__()
         set_binary(network, activations=phase.binary_activations, weights=phase.binary_weights)
+        network.train()  # what a phase has left is in eval mode, and Lightning keeps the modes that it finds
         self.network = network
         self.teacher = teacher
         self.phase = phase
@@ -49,6 +56,15 @@ class Task(LightningModule):
     def on_train_epoch_start(self) -> None:
         if self.teacher is not None:
             self.teacher.eval()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[RANDOM] = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state, *of_devices = checkpoint[RANDOM]
+        torch.set_rng_state(state)
+        for device, of_device in zip(range(torch.cuda.device_count()), of_devices, strict=False):
+            torch.cuda.set_rng_state(of_device, device)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         frames, labels = batch

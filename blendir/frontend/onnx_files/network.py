@@ -25,9 +25,9 @@ from blendir.frontend.onnx_files.graph import (
     read_graph,
     widened,
 )
-from blendir.frontend.onnx_files.operations import OPERATIONS, Operand, Operation, operation_of, refusal
+from blendir.frontend.onnx_files.operations import OPERATIONS, RANDOM, Operand, Operation, operation_of, refusal
 
-SUPPORTED = "Supported ONNX operations (on constants alone, every operation is; docs/import.md has their limits)"
+SUPPORTED = "Supported ONNX operations (on constants alone, all but random ones are; docs/import.md has their limits)"
 
 
 class OnnxStep(nn.Module):
@@ -83,13 +83,17 @@ class OnnxNetwork(nn.Module):
 
 def add_at(root: nn.Module, path: str, module: nn.Module) -> None:
     """
-    Adds a submodule at a path; parts that a module has anyway get a line at their end.
+    Adds a submodule at a path; parts that a module has for something else get a line at their end.
     """
-    *outer, last = (part + "_" if hasattr(nn.Module(), part) else part for part in path.split("."))
+    *outer, last = path.split(".")
     for part in outer:
-        if part not in dict(root.named_children()):
-            root.add_module(part, nn.Module())
-        root = root.get_submodule(part)
+        children = dict(root.named_children())
+        name = part + "_" if part in dir(root) and part not in children else part
+        if name not in children:
+            root.add_module(name, nn.Module())
+        root = root.get_submodule(name)
+    while last in dir(root):
+        last += "_"
     root.add_module(last, module)
 
 
@@ -142,7 +146,7 @@ class Folding:
         if domain not in DOMAINS:
             raise UntranslatableError(f"of domain {domain}, which is unknown")
         constant = all(v is None or isinstance(v, np.ndarray) for v in operands)
-        if constant and domain in STANDARD and node.op != "Sign":
+        if constant and domain in STANDARD and node.op not in ("Sign", *RANDOM):
             return evaluated(node, operands)
         operation = operation_of(node)
         if operation is None:
@@ -160,12 +164,17 @@ class Folding:
 
 def evaluated(node: OnnxNode, operands: Sequence[Value]) -> Array:
     """
-    A node on constants, as the reference of the ONNX package computes it.
+    A node on constants, as the reference of the ONNX package computes it in the version of the file.
     """
+    from onnx import TensorProto, helper
     from onnx.reference import ReferenceEvaluator
 
     feeds = {name: value for name, value in zip(node.inputs, operands, strict=True) if name}
-    (value, *_) = cast(Any, ReferenceEvaluator(node.proto).run(None, feeds))
+    untyped = helper.make_tensor_type_proto(TensorProto.UNDEFINED, None)
+    inputs, outputs = ([helper.make_value_info(n, untyped) for n in names] for names in (feeds, [node.output]))
+    graph = helper.make_graph([node.proto], node.name, inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(node.proto.domain, node.opset)])
+    (value,) = cast(Any, ReferenceEvaluator(model).run(None, feeds))
     return widened(value)
 
 

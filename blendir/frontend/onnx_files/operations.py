@@ -25,7 +25,9 @@ Operation: TypeAlias = Callable[..., "Tensor | Array"]
 
 OPERATIONS: dict[str, Operation] = {}
 SCORES = "not an operation of a streaming design: end the graph before it, the largest score stays the largest"
+RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 REMEDIES = {
+    **dict.fromkeys(RANDOM, "draws random numbers, which a design does not"),
     **dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax", "TopK"), SCORES),
     "FloatQuant": "quantize to integers (Quant)",
     "Im2Col": "import the file as it was before its conversion for FINN",
@@ -108,11 +110,19 @@ def identity(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
     return tensor(x)
 
 
+def div(x: Tensor, y: Tensor) -> Tensor:
+    """
+    Of integers the quotient without its fraction.
+    """
+    whole = not (x.is_floating_point() or y.is_floating_point())
+    return torch.div(x, y, rounding_mode="trunc" if whole else None)
+
+
 BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Add": torch.add,
     "Sub": torch.sub,
     "Mul": torch.mul,
-    "Div": torch.div,
+    "Div": div,
     "Sum": torch.add,
     "Max": torch.maximum,
     "Min": torch.minimum,
