@@ -20,7 +20,9 @@ import blendir
 from blendir.backends.hls import print_cpp, project
 from blendir.backends.hls.csim import Csim
 from blendir.backends.hls.pragmas import check_pragma
+from blendir.backends.hls.report import why_cycles
 from blendir.dialects import stream
+from blendir.passes.timing import simulate
 
 NAMES = {op.name for op in stream.Stream.operations}
 OPTIONS = {"xnor": "auto", "quantize_bits": 8}  # ap_int compiles tables of more bits slowly
@@ -154,6 +156,13 @@ def test_design_is_representative(build: blendir.Build) -> None:
     assert kinds == {name.removeprefix("stream.") for name in NAMES}
     outputs = blendir.run(build.module, np.random.default_rng(1).integers(0, 256, (32, 3, 8, 8), np.uint8))
     assert len(np.unique(outputs, axis=0)) == 32
+
+
+def test_reasons_of_cycles_multiply_to_them(build: blendir.Build) -> None:
+    for op, cycles in simulate(build.module).cycles.items():
+        reason = re.sub(r"\(.*?\)|,", "", why_cycles(op))
+        products = [np.prod([int(n) for n in re.findall(r"\d+", term)]) for term in reason.split("+")]
+        assert sum(products) == cycles, reason
 
 
 def test_types_and_optimizations_give_the_same_bits(build: blendir.Build, ap_types: Path, tmp_path: Path) -> None:

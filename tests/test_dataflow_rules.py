@@ -4,8 +4,10 @@ The rules of flat dataflow tops and of the process library: a clean text, then o
 
 import pytest
 
+from blendir.backends.hls import project
 from blendir.backends.hls.cpp_scan import arguments, scan, split_commas
 from blendir.backends.hls.dataflow import WRITERS, check_dataflow, check_library
+from blendir.backends.hls.xnor_project import PROCESS, UNIT
 
 TOP = """\
 #include "top.h"
@@ -90,6 +92,31 @@ def test_table_of_writers() -> None:
     assert WRITERS["window"] == WRITERS["binary_mvu"] == (1,)
     assert WRITERS["residual"] == (2, 3)
     assert WRITERS["fork4"] == (1, 2, 3, 4)
+
+
+TAIL = "  write_results(out, results, frames);"
+XNOR = f"{PROCESS}\n{UNIT}"
+
+
+def generated(changed: dict[str, str] | None = None) -> dict[str, str]:
+    """
+    Sources that keep all rules, some of them replaced.
+    """
+    memory = (project.PACKAGE / "templates" / "top_memory.cpp").read_text()
+    return {"top.cpp": TOP, "top_memory.cpp": memory, "xnor_dsp.h": XNOR} | (changed or {})
+
+
+def test_every_generated_region_and_process_is_checked() -> None:
+    project.check_sources(generated())
+    memory = generated()["top_memory.cpp"]
+    assert TAIL in memory
+    for edit in (memory.replace(TAIL, ""), memory.replace(TAIL, f"{TAIL}\n{TAIL}")):
+        with pytest.raises(AssertionError, match=r"top_memory\.cpp:\d+: stream out has [02] readers"):
+            project.check_sources(generated({"top_memory.cpp": edit}))
+    pipeline = "#pragma HLS pipeline II=1 style=stp\n"
+    assert pipeline in XNOR
+    with pytest.raises(AssertionError, match=r"xnor_dsp\.h:\d+: a loop that uses a stream is not pipelined"):
+        project.check_sources(generated({"xnor_dsp.h": XNOR.replace(pipeline, "")}))
 
 
 LIBRARY = """\

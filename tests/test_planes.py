@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 from agreement import check_cpp, named
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 from torch import from_numpy
 from xdsl.dialects.builtin import ModuleOp, TensorType, i1, i64
 from xdsl.ir import SSAValue
+from xdsl.rewriter import Rewriter
+from xdsl.utils.exceptions import VerifyException
 
 import blendir
 from blendir.dialects import blend, stream
 from blendir.dialects.blend.levels import level_type
 from blendir.numerics import Format
+from blendir.passes.choices import simd_choices
 from blendir.passes.planes import MOST_PAIRS, PlaneForm, Planes
 from blendir.passes.timing import processes
 from blendir.tools.counts import count
@@ -188,6 +192,27 @@ def test_the_cpp_of_shared_levels(tmp_path: Path) -> None:
     units = [op for op in processes(build.module) if isinstance(op, stream.MvuOp)]
     assert [op.pairs for op in units if isinstance(op, stream.PlaneMvuOp)] == [8, 4, 2, 2, 4, 2]
     assert len(units) == 6
+
+
+def test_tiles_of_weights_are_no_wider_than_the_tools_integers() -> None:
+    """
+    432 levels of two bits are a beat, but 432 weights of three bits are no tile.
+    """
+    net = Net((48, 3, 3), blend.FixedType(8, 8))
+    thresholds = np.sort(net.rng.integers(-40, 40, (48, 3)), axis=1)
+    q = levels(net, net.input, -2, 1, thresholds, np.zeros(48, np.bool_))
+    weight, bias = net.rng.choice([-7, -5, -3, -1, 1, 3, 5, 7], (1, 48, 3, 3)), net.rng.integers(-9, 9, 1)
+    low = blendir.lower(net.module(conv(net, q, weight, bias, 1, 1, -2)), "stream")
+    (unit,) = (op for op in processes(low) if isinstance(op, stream.PlaneMvuOp))
+    assert (unit.vector, unit.weight_planes, stream.stream_type(unit.input).format.width) == (432, 3, 2)
+    assert max(simd_choices(unit)) * 3 <= 1024 < 432 * 3
+
+    kind = stream.stream_type(unit.input)
+    Rewriter.replace_value_with_new_type(unit.input, kind.grouped(341))
+    unit.verify_()
+    Rewriter.replace_value_with_new_type(unit.input, kind.grouped(342))
+    with pytest.raises(VerifyException, match="a tile of 1026 bits of weights is wider than 1024"):
+        unit.verify_()
 
 
 def test_weights_are_counted_in_the_bits_that_are_stored() -> None:

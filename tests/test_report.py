@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from xdsl.dialects.builtin import StringAttr
 
 import blendir
-from blendir.backends.hls.report import why_cycles
 from blendir.backends.hls.report_graph import NODE_HEIGHT, NODE_WIDTH, draw, lanes_of
 from blendir.backends.hls.report_page import page
 from blendir.passes.macs import macs
@@ -119,16 +118,6 @@ class TestJson:
         (into,), (out,) = window["inputs"], window["outputs"]
         assert [into[k] for k in ("rows", "columns", "length", "bits")] == [8, 8, 16, 1]
         assert [out[k] for k in ("rows", "columns", "length", "bits")] == [8, 8, 144, 1]
-
-    @pytest.mark.parametrize("seed", range(2))
-    def test_reasons_multiply_to_the_cycles(self, seed: int) -> None:
-        network = random_network(seed)
-        build_module = blendir.from_torch(network.model, network.frames[:1])
-        module = blendir.lower(build_module, "stream", network.frames.numpy())
-        for op, cycles in simulate(module).cycles.items():
-            reason = re.sub(r"\(.*?\)|,", "", why_cycles(op))
-            products = [np.prod([int(n) for n in re.findall(r"\d+", term)]) for term in reason.split("+")]
-            assert sum(products) == cycles, reason
 
     def test_bottlenecks(self, build: blendir.Build) -> None:
         report = build.report

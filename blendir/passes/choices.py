@@ -106,7 +106,8 @@ def simd_choices(op: stream.MvuOp) -> list[int]:
     How many elements of the vector a unit may take per cycle.
     """
     source = stream_type(op.operands[0])
-    limit = PAYLOAD_BITS // source.format.width
+    weight = op.weight_planes if isinstance(op, stream.PlaneMvuOp) else 1
+    limit = PAYLOAD_BITS // max(source.format.width, weight)
     length = source.length.data
     if source.positions != stream_type(op.results[0]).positions:
         return [d for d in divisors(length) if d <= limit]

@@ -1,6 +1,7 @@
 // RUN: blendir-opt %s -p 'lower-to-stream,schedule' -t blendir-hls | filecheck %s
 
 // CHECK: void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames)
+// CHECK-NEXT: #ifndef BLENDIR_INSIDE
 // CHECK-NEXT: #pragma HLS interface axis port=in
 // CHECK: #pragma HLS dataflow
 // CHECK: #pragma HLS stream variable=conv_window depth=2

@@ -22,6 +22,8 @@ from blendir.packing import unpack_beats
 
 FLAGS = ("-std=c++14", "-pedantic", "-Wall", "-Wno-unknown-pragmas", "-Werror", "-O3", "-march=native")
 Array = NDArray[Any]
+CHAINED = 4
+"""Frames without a gap, as hardware takes them; unbounded FIFOs hold this many."""
 
 
 class CsimError(RuntimeError):
@@ -40,6 +42,7 @@ def run_command(command: list[str], folder: Path, what: str) -> None:
         raise CsimError(f"{what}: {command[0]} is not installed") from error
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
+        lines = [line for line in lines if "error" in line] or lines
         raise CsimError(f"{what} failed with status {done.returncode}: {' | '.join(lines[:3])}")
 
 
@@ -74,10 +77,10 @@ class Csim:
 
     def integers(self, x: Array, batch: int | None = None) -> Array:
         """
-        The output integers [N, elements] for frames x [N, ..], run in batches of chained frames: by default one by
-        one, or all at once with bounded FIFOs.
+        The output integers [N, elements] for frames x [N, ..], run in batches of chained frames: by default four, or
+        all with bounded FIFOs.
         """
-        batch = batch or (len(x) if self.bounded else 1)
+        batch = batch or (len(x) if self.bounded else CHAINED)
         sink = self.design.sink
         kind = stream_type(sink.input)
         with tempfile.TemporaryDirectory(prefix="blendir-csim-") as folder:

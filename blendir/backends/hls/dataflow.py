@@ -28,10 +28,12 @@ WRITERS: dict[str, tuple[int, ...]] = {
             "piecewise_linear",
             "plane_mvu",
             "pool",
+            "read_frames",
             "reorder",
             "requantize",
             "take",
             "threshold",
+            "top",
             "window",
         ),
         (1,),
@@ -43,9 +45,10 @@ WRITERS: dict[str, tuple[int, ...]] = {
     "fork2": (1, 2),
     "fork3": (1, 2, 3),
     "fork4": (1, 2, 3, 4),
+    "write_results": (),
 }
 """
-The positions of the arguments that each process writes; every other stream argument it reads.
+The positions of the streams that each process writes; every other stream argument it reads.
 """
 
 _DECLARATION = re.compile(r'(?:\w+::)*stream<.+>\s+(\w+)(?:\("[^"]*"\))?;')
@@ -144,7 +147,7 @@ def _call_problems(region: _Region, unit: str, values: list[str], position: int)
             uses.setdefault(value, []).append(position)
         elif writes:
             yield f"{unit} writes {value}, which is no stream; declare the stream before the call"
-    if len(values) <= max(WRITERS[unit]):
+    if len(values) <= max(WRITERS[unit], default=-1):
         yield f"{unit} has {len(values)} arguments; it writes argument {max(WRITERS[unit])}"
 
 

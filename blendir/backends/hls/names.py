@@ -5,7 +5,7 @@ C++ identifiers from layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from blendir.dialects.stream import ProcessOp
 
@@ -14,8 +14,12 @@ RESERVED = frozenset(
     "decltype default delete do double else enum explicit export extern false float for friend goto if in inline int "
     "long main mutable namespace new noexcept not nullptr operator or out private protected public register return "
     "short signed sizeof static struct switch template this throw top true try typedef typeid typename union unsigned "
-    "using virtual void volatile wchar_t while xor frames bits sint stream blendir hls std input output".split()
+    "using virtual void volatile wchar_t while xor frames bits sint stream blendir hls std input output region "
+    "binary_mvu_dsp assert errno stderr stdin stdout EOF INFINITY NAN NULL".split()
 )
+"""
+Keywords, macros, and what the generated functions name themselves.
+"""
 
 
 def identifier(layer: str) -> str:
@@ -29,26 +33,27 @@ def identifier(layer: str) -> str:
 class Names:
     """
     Unique identifiers of one design: of each process, and of the stream behind each of its results.
+
+    `suffixes` are those of the globals that a process brings along: with `conv` come `conv_cfg` and `conv_weights`.
     """
 
-    def __init__(self, processes: Sequence[ProcessOp]):
+    def __init__(self, suffixes: Mapping[ProcessOp, Sequence[str]]):
         self.taken: set[str] = set()
         self.processes: dict[ProcessOp, str] = {}
         self.streams: dict[ProcessOp, list[str]] = {}
-        for op in processes:
-            layers = op.layers or [op.layer_name]
-            streams = [self.unique(layer) for layer in layers]
-            self.processes[op] = streams[0]
-            self.streams[op] = streams
+        for op, brought in suffixes.items():
+            first, *others = op.layers or [op.layer_name]
+            self.processes[op] = self.unique(first, brought)
+            self.streams[op] = [self.processes[op], *(self.unique(layer) for layer in others)]
 
-    def unique(self, layer: str) -> str:
+    def unique(self, layer: str, suffixes: Sequence[str] = ()) -> str:
         """
-        An identifier that is not taken.
+        An identifier that is not taken, nor is any of its globals.
         """
         base = name = identifier(layer)
         count = 1
-        while name in self.taken:
+        while not self.taken.isdisjoint(brought := {name, *(f"{name}_{suffix}" for suffix in suffixes)}):
             count += 1
             name = f"{base}_{count}"
-        self.taken.add(name)
+        self.taken |= brought
         return name

@@ -33,8 +33,8 @@ class Design:
     def __init__(self, module: ModuleOp):
         self.module = module
         self.processes = processes(module)
-        self.names = Names(self.processes)
         self.units: dict[ProcessOp, Unit] = {op: unit_of(op) for op in self.processes}
+        self.names = Names({op: ["cfg", *(t.suffix for t in unit.tables)] for op, unit in self.units.items()})
         self.streams: dict[SSAValue, str] = {
             value: name
             for op in self.processes
@@ -250,10 +250,12 @@ def top_text(design: Design) -> str:
         *top_includes(design),
         "",
         "void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames) {",
+        "#ifndef BLENDIR_INSIDE  // not in top_memory.cpp",
         "#pragma HLS interface axis port=in",
         "#pragma HLS interface axis port=out",
         "#pragma HLS interface s_axilite port=frames",
         "#pragma HLS interface s_axilite port=return",
+        "#endif",
         "#pragma HLS stable variable=frames",
         "#pragma HLS dataflow",
         *storage_lines(design),

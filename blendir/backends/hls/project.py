@@ -49,12 +49,16 @@ ENTRIES = frozenset(
     )
 )
 PACKAGE = files("blendir.backends.hls")
+PROCESSES = (".hpp", "xnor_dsp.h")
+REGIONS = ("top.cpp", "top_memory.cpp")
 
 
 def check_destination(out: Path) -> None:
     """
-    Refuses a destination that holds something other than a design of ours.
+    Refuses a destination that holds something other than a design of ours, or the current directory.
     """
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise ValueError(f"{out} is the current directory or holds it, and would be replaced; give another folder")
     if not out.exists():
         return
     if not out.is_dir():
@@ -113,13 +117,13 @@ def golden_bytes(module: ModuleOp, sink: stream.SinkOp, x: NDArray[Any]) -> byte
 
 def check_sources(sources: Mapping[str, str]) -> None:
     """
-    Every pragma and dataflow rule, on everything that is about to be written.
+    Every rule, on everything that is about to be written: of pragmas, of processes, of dataflow regions.
     """
     problems = [
         p for name, text in sources.items() if name.endswith((".cpp", ".h", ".hpp")) for p in check_source(text, name)
     ]
-    problems += [p for name, text in sources.items() if name.endswith(".hpp") for p in check_library(text, name)]
-    problems += check_dataflow(sources["top.cpp"], "top.cpp")
+    problems += [p for name, text in sources.items() if name.endswith(PROCESSES) for p in check_library(text, name)]
+    problems += [p for name in REGIONS for p in check_dataflow(sources[name], name)]
     if problems:
         raise AssertionError("the generated C++ breaks a rule: " + "; ".join(problems))
 
@@ -198,9 +202,10 @@ def boundary_template(design: Design, name: str) -> str:
 
 def write_project(out: Path, contents: Mapping[str, str | bytes]) -> None:
     """
-    Writes a folder beside its destination and renames it into place.
+    Writes a folder beside its destination and renames it into place; what was there stays if that fails.
     """
     check_destination(out)
+    out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         fresh = Path(folder) / "new"
@@ -208,6 +213,12 @@ def write_project(out: Path, contents: Mapping[str, str | bytes]) -> None:
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
+        old = Path(folder) / "old"
         if out.exists():
-            out.rename(Path(folder) / "old")
-        fresh.rename(out)
+            out.rename(old)
+        try:
+            fresh.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise

@@ -86,6 +86,9 @@ def why_cycles(op: stream.ProcessOp) -> str:
                 f"{source.positions:,} positions x {source.beats:,} beats read + {result.positions:,} windows x "
                 f"{result.beats - 1:,} more beats written"
             )
+        case stream.TakeOp():
+            read = stream_type(op.input).beats
+            return f"{positions} x {read:,} beats read + {positions} x {result.beats - 1:,} more beats written"
         case stream.PoolOp():
             return f"{positions} x {op.taps.value.data:,} taps x {beats}"
         case _:

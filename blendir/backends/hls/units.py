@@ -267,7 +267,7 @@ def threshold_tables(limit: SSAValue, invert: SSAValue, group: int) -> tuple[Tab
     Thresholds and inversions.
     """
     limits = by_group(constant_value(limit), group)
-    return signed_table("t", limits), Table(
+    return signed_table("thresholds", limits), Table(
         "invert", False, 1, by_group(constant_value(invert), group).astype(np.int64)
     )
 
@@ -285,12 +285,13 @@ def _(op: stream.MultiThresholdOp) -> Unit:
     frame = parameter_frame(op, len(limits))
     group, levels = frame["G"], limits.shape[1]
     rows = limits.reshape(-1, group, levels).transpose(1, 2, 0).reshape(group * levels, -1)
-    t, flip = signed_table("t", rows), Table("invert", False, 1, by_group(invert.astype(np.int64), group))
+    thresholds = signed_table("thresholds", rows)
+    flip = Table("invert", False, 1, by_group(invert.astype(np.int64), group))
     config = frame | element_config(stream_type(op.input)) | {
-        "L": levels, "TB": t.width, "LOWEST": op.lowest.value.data, "STEP": op.step.value.data,
+        "L": levels, "TB": thresholds.width, "LOWEST": op.lowest.value.data, "STEP": op.step.value.data,
         "EO": stream_type(op.result).format.width,
     }  # fmt: skip
-    return Unit("multi_threshold", config, (t, flip))
+    return Unit("multi_threshold", config, (thresholds, flip))
 
 
 def sum_config(op: stream.AddOp | stream.ResidualOp) -> dict[str, int]:

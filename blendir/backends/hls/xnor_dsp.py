@@ -183,7 +183,7 @@ def descriptor(lanes: int) -> str:
     fields = {
         "c_function_name": name,
         "rtl_top_module_name": name,
-        "c_files": [{"c_file": f"{name}.cpp", "cflag": "-std=c++14"}],
+        "c_files": [{"c_file": f"{name}.cpp", "cflag": "-std=c++14 -DBLENDIR_COSIM -I../src"}],
         "rtl_files": [f"{name}.v"],
         "c_parameters": [*_each(inputs, _input_port), *_each(_names("z", lanes), _output_port)],
         "rtl_common_signal": {

@@ -12,7 +12,7 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
 from blendir.dialects.blend.base import i64_array, require, require_shape
 from blendir.dialects.blend.types import WORD, tensor_type
-from blendir.dialects.stream.types import STREAM, StreamType, stream_type
+from blendir.dialects.stream.types import PAYLOAD_BITS, STREAM, StreamType, stream_type
 from blendir.dialects.stream.windows import MvuOp
 from blendir.packing import word_count
 
@@ -86,4 +86,6 @@ class PlaneMvuOp(MvuOp):
         )
         outputs, planes = tensor_type(self.weight).get_shape()[:2]
         require_shape("weight", self.weight, (outputs, planes, word_count(self.vector)))
+        bits = self.simd * planes
+        require(bits <= PAYLOAD_BITS, f"a tile of {bits} bits of weights is wider than {PAYLOAD_BITS}")
         self.verify_mvu(self.base)

@@ -1,6 +1,6 @@
 // Test bench: frames from a file, outputs to a file or compared with the interpreter's.
 //   csim                        runs tb/input.bin and compares with tb/golden.bin
-//   csim INPUT OUTPUT [BATCH]   runs INPUT in batches of BATCH chained frames (default 1, all if bounded)
+//   csim INPUT OUTPUT [BATCH]   runs INPUT in batches of BATCH chained frames (default 4, all if bounded)
 #include "top.h"
 
 #include <cstdint>
@@ -17,7 +17,7 @@ typedef std::vector<unsigned char> buffer;
 #ifdef BLENDIR_BOUNDED
 const std::size_t DEFAULT_BATCH = ~std::size_t(0);
 #else
-const std::size_t DEFAULT_BATCH = 1;
+const std::size_t DEFAULT_BATCH = 4;
 #endif
 
 buffer read_file(const std::string& path) {
@@ -48,6 +48,10 @@ void run(const buffer& input, buffer& output, std::size_t batch) {
   const std::size_t frame = std::size_t(INPUT_WORDS) * IN_BYTES;
   if (input.size() % frame != 0) {
     std::fprintf(stderr, "csim: the input is not a whole number of frames of %zu bytes\n", frame);
+    std::exit(2);
+  }
+  if (batch == 0) {
+    std::fprintf(stderr, "csim: batches should be of a frame or more\n");
     std::exit(2);
   }
   const std::size_t frames = input.size() / frame;

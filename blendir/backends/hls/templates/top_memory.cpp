@@ -1,6 +1,7 @@
 // The design between two buffers in memory, for XRT. Generated, not run on a board.
 // A frame is a whole number of 512-bit words: its input words one after another, zero-filled.
-#include "top.h"
+#define BLENDIR_INSIDE  // its ports become streams
+#include "top.cpp"
 
 namespace {
 

@@ -1,11 +1,12 @@
-/// The boundary of the design: AXI4-Stream words, used at the top level only.
+/// The boundary of the design: AXI4-Stream words. The tool's own type is for ports of its top
+/// function only; with BLENDIR_INSIDE, where another function calls the design, words are plain.
 #ifndef BLENDIR_AXI_HPP
 #define BLENDIR_AXI_HPP
 
 #include "stream.hpp"
 #include "types.hpp"
 
-#if defined(BLENDIR_TOOL_TYPES) && defined(__has_include)
+#if defined(BLENDIR_TOOL_TYPES) && !defined(BLENDIR_INSIDE) && defined(__has_include)
 #if __has_include(<ap_axi_sdata.h>)
 #include <ap_axi_sdata.h>
 #define BLENDIR_AXI_TYPES 1

@@ -124,7 +124,7 @@ class dataflow {
     std::_Exit(3);
   }
 
-  static const std::size_t STACK = std::size_t(4) << 20;  // pages that stay unused are never touched
+  static const std::size_t STACK = std::size_t(64) << 20;  // pages that stay unused are never touched
   std::vector<std::unique_ptr<process> > processes_;
   std::size_t current_ = 0;
   ucontext_t home_;
