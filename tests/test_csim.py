@@ -80,6 +80,9 @@ def test_the_flags_of_the_scripts_build_a_test_bench_that_passes(
         assert made.returncode == 0, made.stderr[:2000]
     assert done(["g++", *objects, "-o", tmp_path / "csim"], tmp_path).returncode == 0
     assert done([tmp_path / "csim", build.path / "tb"], tmp_path).stdout.endswith("PASS\n")
+    for name in ("input.bin", "golden.bin"):  # as tools copy them
+        shutil.copy(build.path / "tb" / name, tmp_path)
+    assert done([tmp_path / "csim"], tmp_path).stdout.endswith("PASS\n")
 
 
 def test_both_scripts_have_the_same_flags(build: blendir.Build) -> None:

@@ -1,11 +1,13 @@
 // Test bench: frames from a file, outputs to a file or compared with the interpreter's.
-//   csim                        runs tb/input.bin and compares with tb/golden.bin
+//   csim [FOLDER]               runs FOLDER/input.bin and compares with FOLDER/golden.bin: in tb, or in
+//                               the working directory, to which tools copy the files of a test bench
 //   csim INPUT OUTPUT [BATCH]   runs INPUT in batches of BATCH chained frames (default 4, all if bounded)
 #include "top.h"
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -84,7 +86,7 @@ void run(const buffer& input, buffer& output, std::size_t batch) {
 
 int main(int argc, char** argv) {
   const bool compare = argc < 3;
-  const std::string folder = argc == 2 ? argv[1] : "tb";
+  const std::string folder = argc == 2 ? argv[1] : std::ifstream("tb/input.bin").good() ? "tb" : ".";
   buffer output;
   const buffer input = read_file(compare ? folder + "/input.bin" : argv[1]);
   run(input, output, argc > 3 ? std::strtoul(argv[3], nullptr, 10) : DEFAULT_BATCH);
