@@ -109,8 +109,10 @@ def table_text(name: str, table: Table) -> str:
         kind = "unsigned char"
     else:
         kind = f"blendir::{'lanes' if lanes else 'sint' if table.signed else 'bits'}<{table.width}>"
-    flat = values.reshape(-1, values.shape[-1]) if lanes else values.reshape(-1).tolist()
-    texts = [wide_literal(v) for v in flat] if lanes else [literal(v, table.width) for v in flat]
+    if lanes:
+        texts = [wide_literal(v) for v in values.reshape(-1, values.shape[-1])]
+    else:
+        texts = [literal(v, table.width) for v in values.reshape(-1).tolist()]
     return wrapped(f"static const {kind} {name}_{table.suffix}{dims} = {braces(texts, shape)};")
 
 
