@@ -97,7 +97,9 @@ def test_make_csim_ap(build: blendir.Build, tool: Path, tmp_path: Path) -> None:
     (tmp_path / "ap types").symlink_to(tool)
     folder = tmp_path / "a design"
     shutil.copytree(build.path, folder)
-    made = done(["make", "csim-ap", f"AP_INCLUDE={tmp_path / 'ap types'}"], folder, CXXFLAGS="-O0")
+    made = done(
+        ["make", "--no-print-directory", "csim-ap", f"AP_INCLUDE={tmp_path / 'ap types'}"], folder, CXXFLAGS="-O0"
+    )
     assert made.stdout.endswith("PASS\n"), made.stderr[:2000]
 
 
