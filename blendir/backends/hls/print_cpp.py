@@ -6,7 +6,6 @@ Decisions are attributes of the module; nothing is decided here.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -87,7 +86,7 @@ def braces(texts: Sequence[str], shape: tuple[int, ...]) -> str:
 
 def wrapped(text: str) -> str:
     """
-    A statement in lines that break at spaces; tables have millions of numbers, too many for `textwrap`.
+    A statement in lines that break at spaces. (Tables have millions of numbers, too many for the standard library.)
     """
     lines: list[str] = []
     start, end = 0, LINE
@@ -124,8 +123,7 @@ def params_text(design: Design) -> str:
     for op in design.processes:
         fields = " ".join(f"static const int {k} = {v};" for k, v in design.units[op].config.items())
         text = f"struct {design.names.processes[op]}_cfg {{ {fields} }};"
-        wrapped = textwrap.wrap(text, LINE, subsequent_indent="  ", break_on_hyphens=False)
-        parts += [f"/// {op.layer_name} ({op.name})", *wrapped, ""]
+        parts += [f"/// {op.layer_name} ({op.name})", wrapped(text), ""]
     return "\n".join([*parts, "#endif  // PARAMS_H\n"])
 
 
