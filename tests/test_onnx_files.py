@@ -55,3 +55,11 @@ def test_random_numbers_are_no_constants(like: bool, tmp_path: Path):
     f.add("Add", "input", drawn)
     with pytest.raises(UnsupportedModelError, match="draws random numbers"):
         blendir.from_onnx(f.save(tmp_path / "net.onnx"))
+
+
+def test_pixels_are_divided_into_fractions(tmp_path: Path):
+    f = OnnxFile((1, 4))
+    f.add("Div", "input", np.array(255.0))
+    x = np.arange(8, dtype=np.uint8).reshape(2, 4)
+    module = blendir.from_onnx(f.save(tmp_path / "net.onnx"), x[:1])
+    np.testing.assert_allclose(blendir.run(module, x), x / 255, 1e-12)

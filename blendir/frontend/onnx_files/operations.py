@@ -114,8 +114,9 @@ def div(x: Tensor, y: Tensor) -> Tensor:
     """
     Of integers the quotient without its fraction.
     """
-    whole = not (x.is_floating_point() or y.is_floating_point())
-    return torch.div(x, y, rounding_mode="trunc" if whole else None)
+    if x.is_floating_point() or y.is_floating_point():
+        return torch.div(x, y)
+    return torch.div(x, y, rounding_mode="trunc")
 
 
 BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
