@@ -44,45 +44,78 @@ from blendir.passes.rewriting import affine_of, integer_range, pieces_of
 
 ASSUMED_INPUT = 8.0
 GUARD = 2.0
-EXPONENTS = 64
+UNSEEN = 1.0
+"""What is kept free for a value of which calibration showed nothing but zeros."""
+FINER = 64
+"""How many units finer than the one for the largest value are tried."""
 SAMPLE = 1 << 16
+MANTISSA, MAX_EXPONENT = 53, 1024
+GRID_BITS = 24
+"""Of the widest activations."""
 Reals = NDArray[np.float64]
 Interval = tuple[Reals, Reals]
 
 
 class Spread:
     """
-    How the magnitudes of a value are spread over calibration frames, by power of two.
+    How the magnitudes of a value are spread over calibration frames, by power of two. Zeros are in no bin: no format
+    is better for them than another.
     """
 
     def __init__(self) -> None:
         self.peak = 0.0
         self.count = 0
         self.sampled = 0
-        self.moments = np.zeros((3, 2 * EXPONENTS))
+        self.moments: defaultdict[int, Reals] = defaultdict(lambda: np.zeros(3))
+        """Per exponent of `np.frexp`: how many values, the sum of their mantissas, and that of their squares."""
+        self.frac: int | None = -MAX_EXPONENT
+        """The fractional bits that hold every value exactly; None where the peak would need more than GRID_BITS."""
 
     def add(self, values: Reals) -> None:
         """
-        Takes in more values; all for the peak, an even sample for the rest.
+        Takes in more values; all for the peak and the grid, an even sample for the rest.
         """
         if not values.size:
             return
         self.peak = max(self.peak, float(values.max()), -float(values.min()))
         self.count += values.size
-        sizes = np.abs(values.ravel()[:: (values.size // SAMPLE) | 1])
-        self.sampled += sizes.size
-        bins = np.clip(np.frexp(sizes)[1] + EXPONENTS, 0, 2 * EXPONENTS - 1)
-        for moment, weights in zip(self.moments, (None, sizes, sizes * sizes), strict=True):
-            moment += np.bincount(bins, weights, 2 * EXPONENTS)
+        sample = np.abs(values.ravel()[:: (values.size // SAMPLE) | 1])
+        self.sampled += sample.size
+        for part in (sample, values):
+            if self.frac is not None:
+                frac = max(self.frac, fractional_bits(part))
+                self.frac = frac if frac + math.frexp(self.peak)[1] <= GRID_BITS else None
+        mantissas, exponents = np.frexp(sample[sample > 0])
+        if not mantissas.size:
+            return
+        least = int(exponents.min())
+        for moment, weights in enumerate((None, mantissas, mantissas * mantissas)):
+            for bin, total in enumerate(np.bincount(exponents - least, weights)):
+                if total:
+                    self.moments[least + bin][moment] += total
 
     def excess(self, exponent: int) -> float:
         """
-        The mean of `(|v| - 2**exponent)**2` over all values, those within `2**exponent` counting as 0.
+        The mean of `(|v| / 2**exponent - 1)**2` over all values, those within `2**exponent` counting as 0.
         """
-        first = min(max(exponent + 1 + EXPONENTS, 0), 2 * EXPONENTS)
-        count, total, squares = self.moments[:, first:].sum(axis=1)
-        limit = math.ldexp(1.0, exponent)
-        return float(squares - 2 * limit * total + limit * limit * count) / self.sampled
+        total = 0.0
+        for bin, (count, mantissas, squares) in self.moments.items():
+            if bin > exponent:
+                scale = math.ldexp(1.0, bin - exponent)
+                total += squares * scale * scale - 2 * mantissas * scale + count
+        return total / self.sampled
+
+
+def fractional_bits(values: Reals) -> int:
+    """
+    The fewest fractional bits, negative for multiples of higher powers of two, that hold every value exactly.
+    """
+    mantissas, exponents = np.frexp(values[values != 0])
+    if not mantissas.size:
+        return -MAX_EXPONENT
+    integers = np.ldexp(mantissas, MANTISSA).astype(np.int64)
+    zeros = np.frexp((integers & -integers).astype(np.float64))[1] - 1
+    return int((MANTISSA - exponents - zeros).max())
 
 
 @dataclass(frozen=True)
@@ -97,31 +130,45 @@ class Range:
     @property
     def largest(self) -> float:
         """
-        What a format should hold where it has bits enough: GUARD times the largest magnitude seen, or the bound,
-        also where nothing but zeros was seen.
+        What a format should hold where it has bits enough: GUARD times the largest magnitude seen, or the bound.
+        Where nothing but zeros was seen, at most UNSEEN: a bound far above what other layers carry would take the bits
+        of all that follows.
         """
-        seen = math.inf if self.spread is None else GUARD * self.spread.peak
-        return min(self.bound, seen) if seen or math.isinf(self.bound) else self.bound
+        if self.spread is None:
+            return self.bound
+        return min(self.bound, GUARD * self.spread.peak if self.spread.peak else UNSEEN)
 
     def format(self, width: int) -> Format:
         """
         The format of `width` bits with the least mean square error of rounding and clipping; with few bits, clipping
         the rarest values costs less than a coarser unit for all. One value as large as `largest` is reckoned beside
-        the values seen.
+        the values seen. Values that lie on a grid, as 0 and 1 do, get a format that holds them exactly, if there is
+        one of this width.
         """
         widest = Format.covering(self.largest, width)
         if self.spread is None or not self.spread.peak:
             return widest
-        return min((Format(width, widest.frac + finer) for finer in range(EXPONENTS)), key=self.error)
+        best = min((Format(width, widest.frac + finer) for finer in range(FINER)), key=self.error)
+        exact = (best, widest, Format.covering(self.spread.peak, width))
+        return next((fmt for fmt in exact if self.is_exact(fmt)), best)
+
+    def is_exact(self, fmt: Format) -> bool:
+        """
+        Whether a format holds every value seen exactly.
+        """
+        assert self.spread is not None
+        frac, peak = self.spread.frac, self.spread.peak
+        return frac is not None and frac <= fmt.frac and math.ldexp(peak, fmt.frac) <= fmt.high
 
     def error(self, fmt: Format) -> float:
         """
-        The mean square error of a format.
+        The mean square error of a format, in units of the square of `largest`.
         """
         assert self.spread is not None
         exponent = fmt.width - 1 - fmt.frac
-        beyond = max(0.0, self.largest - math.ldexp(1.0, exponent))
-        return self.spread.excess(exponent) + beyond**2 / self.spread.count + fmt.lsb**2 / 12
+        beyond = max(0.0, math.ldexp(self.largest, -exponent) - 1)
+        clipping = self.spread.excess(exponent) + beyond**2 / self.spread.count
+        return (clipping + 4.0 ** (1 - fmt.width) / 12) / math.ldexp(self.largest, -exponent) ** 2
 
 
 def measured(module: ModuleOp, frames: NDArray[Any]) -> dict[SSAValue, Spread]:

@@ -1,5 +1,5 @@
 """
-C++ identifiers from layers.
+C++ identifiers and comments from layers, which may hold any character.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ def identifier(layer: str) -> str:
     """
     name = re.sub(r"_+", "_", re.sub(r"\W", "_", layer, flags=re.ASCII)).strip("_") or "layer"
     return f"n{name}" if name[0].isdigit() or name in RESERVED else name
+
+
+def comment(text: str) -> str:
+    """
+    A layer within a `//` comment: printable ASCII of one line. Other characters, backslashes and the question marks of
+    trigraphs, which could end the comment or go on with it in the next line, are spelled as `<U+000A>`.
+    """
+    return re.sub(r"[^ -\[\]-~]|\?(?=\?)", lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
 class Names:

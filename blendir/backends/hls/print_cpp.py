@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from blendir.backends.hls.names import Names
+from blendir.backends.hls.names import Names, comment
 from blendir.backends.hls.units import Table, Unit, unit_of
 from blendir.dialects import stream
 from blendir.dialects.stream import ProcessOp, StreamType, stream_type
@@ -123,7 +123,7 @@ def params_text(design: Design) -> str:
     for op in design.processes:
         fields = " ".join(f"static const int {k} = {v};" for k, v in design.units[op].config.items())
         text = f"struct {design.names.processes[op]}_cfg {{ {fields} }};"
-        parts += [f"/// {op.layer_name} ({op.name})", wrapped(text), ""]
+        parts += [f"/// {comment(op.layer_name)} ({op.name})", wrapped(text), ""]
     return "\n".join([*parts, "#endif  // PARAMS_H\n"])
 
 
@@ -135,7 +135,7 @@ def weights_text(design: Design) -> str:
     for op in design.processes:
         tables = design.units[op].tables
         if tables:
-            parts.append(f"// {op.layer_name}")
+            parts.append(f"// {comment(op.layer_name)}")
             parts += [table_text(design.names.processes[op], table) for table in tables]
             parts.append("")
     return "\n".join([*parts, "#endif  // WEIGHTS_H\n"])
