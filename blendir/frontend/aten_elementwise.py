@@ -154,6 +154,8 @@ def prelu(e: Emitter, x: SSAValue, weight: Operand) -> Result:
     x = e.real(x)
     if isinstance(weight, SSAValue):
         raise UntranslatableError(f"{e.site.target} with slopes that are not constant")
+    if len(shape_of(x)) < 2:
+        raise UntranslatableError(f"{e.site.target} of a tensor of shape {list(shape_of(x))}, which has no channels")
     flat = np.asarray(weight, np.float64).reshape(-1)
     slopes = np.ascontiguousarray(np.broadcast_to(flat, shape_of(x)[1:2]))
     return e.emit(PReluOp(x, e.constant(slopes, "slope")))
