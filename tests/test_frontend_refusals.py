@@ -43,8 +43,6 @@ UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "lone pad": (lambda x: F.relu(F.pad(x, (1, 1))), "not followed by a convolution"),
     "reflect": (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "mode reflect"),
     "lopsided": (lambda x: F.conv2d(F.pad(x, (1, 0)), torch.ones(1, 4, 1, 2)), "not symmetric"),
-    "two values": (lambda x: torch.where(x > 0, x, 0.1 * x), "chooses between values"),
-    "no bound": (lambda x: torch.where(x > 0.5, x, 0.25), "a value and a constant, and is no bound"),
     "map": (lambda x: (x > torch.arange(16.0).view(4, 4)).float(), "vary along dimensions"),
     "per element": (lambda x: x.clamp(torch.arange(4.0), 5.0 + torch.arange(4.0)), "not one number"),
     "part": (lambda x: x[:, :, 1:], "aten.slice.Tensor"),

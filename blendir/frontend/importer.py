@@ -125,6 +125,7 @@ class Importer:
             raise UntranslatableError(f"{target} in {dtype}, which wraps around (cast to float first)")
         pick = self.border_argument if entry.borders else self.argument
         args, kwargs = (cast(Any, map_arg(a, pick)) for a in (node.args, node.kwargs))
+        entry.require(target, self.emitter, args, kwargs)
         result = entry.translate(self.emitter, *args, **kwargs)
         shape = self.emitter.site.shape
         if isinstance(result, SSAValue) and shape_of(result) != shape:

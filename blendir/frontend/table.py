@@ -4,13 +4,17 @@ The table of translations from ATen operations to `blend`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cached_property
+from types import UnionType
+from typing import Any, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from xdsl.ir import SSAValue
 
 from blendir.frontend.emitter import Padded
+from blendir.frontend.errors import UntranslatableError
 
 Result: TypeAlias = SSAValue | Padded | tuple[SSAValue | None, ...]
 Translation: TypeAlias = Callable[..., Result]
@@ -29,6 +33,48 @@ class Entry:
     word: str
     moves: bool = False
     borders: bool = False
+
+    @cached_property
+    def hints(self) -> dict[str, set[Any]]:
+        """
+        The types that each parameter may have, those inside of sequences among them.
+        """
+        return {name: leaves(hint) for name, hint in get_type_hints(self.translate).items()}
+
+    def require(self, target: str, emitter: object, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """
+        Refuses what depends on the input where the translation takes constants, and constants where it takes values.
+        """
+        signature = inspect.signature(self.translate)
+        for name, argument in signature.bind(emitter, *args, **kwargs).arguments.items():
+            hints = self.hints[name]
+            if object in hints or argument is emitter:
+                continue
+            takes_values = not hints.isdisjoint((SSAValue, Padded))
+            if depends_on_input(argument) and not takes_values:
+                raise UntranslatableError(f"{target} with {name} that depends on the input (make it a constant)")
+            if argument is not None and not depends_on_input(argument) and hints <= {SSAValue, Padded, type(None)}:
+                raise UntranslatableError(f"{target} with {name} that is constant (a value of the input is expected)")
+
+
+def leaves(hint: Any) -> set[Any]:
+    """
+    The classes that a type hint is made of.
+    """
+    if get_origin(hint) in (Union, UnionType, Sequence):
+        return set[Any]().union(*map(leaves, get_args(hint)))
+    return {get_origin(hint) or hint}
+
+
+def depends_on_input(argument: Any) -> bool:
+    """
+    Whether an operand, or a part of it, is not known at import.
+    """
+    if isinstance(argument, Mapping):
+        return any(depends_on_input(a) for a in cast(Mapping[str, Any], argument).values())
+    if isinstance(argument, (list, tuple)):
+        return any(depends_on_input(a) for a in cast(Sequence[Any], argument))
+    return isinstance(argument, (SSAValue, Padded))
 
 
 TABLE: dict[str, Entry] = {}

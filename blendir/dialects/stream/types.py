@@ -132,6 +132,13 @@ class ProcessOp(LayerOp, ABC):
     fifo_storage = opt_attr_def(ArrayAttr[StringAttr])
     order = opt_attr_def(DenseArrayBase.constr(i64))
 
+    def verify(self, verify_nested_ops: bool = True) -> None:
+        super().verify(verify_nested_ops)
+        for value in self.operands:
+            readers = len(tuple(value.uses)) if isinstance(value.type, StreamType) else 1
+            if readers != 1:
+                raise VerifyException(f"a stream has {readers} readers but should have one (copy it by stream.fork)")
+
     @property
     def layers(self) -> list[str]:
         """

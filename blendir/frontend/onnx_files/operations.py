@@ -144,6 +144,7 @@ def binary(node: OnnxNode, *operands: Operand) -> Tensor:
 
 UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Neg": torch.neg,
+    "Abs": torch.abs,
     "Not": torch.logical_not,
     "Relu": F.relu,
     "Round": torch.round,

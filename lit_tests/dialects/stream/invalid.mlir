@@ -1,5 +1,13 @@
 // RUN: VERIFY_DIAG
 
+// CHECK: a stream has 2 readers but should have one (copy it by stream.fork)
+func.func @readers(%x : !stream.stream<2, 2, 1, !blend.fixed<8, 4>, 1>) {
+  %r = stream.add %x, %x : (!stream.stream<2, 2, 1, !blend.fixed<8, 4>, 1>, !stream.stream<2, 2, 1, !blend.fixed<8, 4>, 1>) -> !stream.stream<2, 2, 1, !blend.fixed<8, 4>, 1>
+  func.return
+}
+
+// -----
+
 // CHECK: result has frames [4, 5, 4] but should have [4, 5, 3]
 func.func @source(%x : tensor<1x3x4x5xui8>) {
   %r = stream.source %x {layer = "input"} : (tensor<1x3x4x5xui8>) -> !stream.stream<4, 5, 4, ui8, 2>

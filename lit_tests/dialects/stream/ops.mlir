@@ -68,16 +68,16 @@ func.func @threshold(%x : !stream.stream<1, 2, 2, si6, 1>, %t : tensor<4xi64>, %
 // CHECK-LABEL: @add(
 // CHECK-NEXT: stream.add %{{.*}}, %{{.*}} {rounding = #blend<rounding half_even>} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<8, 5>, 1>
 // CHECK-GENERIC: "stream.add"(%{{.*}}, %{{.*}}) <{rounding = #blend<rounding half_even>}>
-func.func @add(%x : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>) {
-  %r = stream.add %x, %x {rounding = #blend.rounding half_even} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<8, 5>, 1>
+func.func @add(%x : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, %y : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>) {
+  %r = stream.add %x, %y {rounding = #blend.rounding half_even} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<8, 5>, 1>
   func.return
 }
 
 // CHECK-LABEL: @residual(
 // CHECK-NEXT: stream.residual %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {bit_layer = "sign"} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, tensor<2xi64>, tensor<2xi1>) -> (!stream.stream<1, 2, 2, !blend.fixed<8, 5>, 1>, !stream.stream<1, 2, 2, i1, 1>)
 // CHECK-GENERIC: "stream.residual"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) <{bit_layer = "sign", rounding = #blend<rounding half_up>}>
-func.func @residual(%x : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, %t : tensor<2xi64>, %i : tensor<2xi1>) {
-  %r:2 = stream.residual %x, %x, %t, %i {bit_layer = "sign"} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, tensor<2xi64>, tensor<2xi1>) -> (!stream.stream<1, 2, 2, !blend.fixed<8, 5>, 1>, !stream.stream<1, 2, 2, i1, 1>)
+func.func @residual(%x : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, %y : !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, %t : tensor<2xi64>, %i : tensor<2xi1>) {
+  %r:2 = stream.residual %x, %y, %t, %i {bit_layer = "sign"} : (!stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, !stream.stream<1, 2, 2, !blend.fixed<8, 4>, 1>, tensor<2xi64>, tensor<2xi1>) -> (!stream.stream<1, 2, 2, !blend.fixed<8, 5>, 1>, !stream.stream<1, 2, 2, i1, 1>)
   func.return
 }
 
