@@ -113,7 +113,7 @@ def operands(name: str) -> int:
 CASES = [
     (name, chosen)
     for name in sorted(targets())
-    for count in range(1, operands(name) + 1)
+    for count in {1, operands(name)}
     for chosen in combinations(range(operands(name)), count)
     if name != "type_as.default" or 0 in chosen  # of the other one only the type is taken
 ]
@@ -125,11 +125,13 @@ def test_computed_operands(name: str, computed: tuple[int, ...]) -> None:
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 4, 4, 4)).astype(np.float32))
     with torch.no_grad():
         want = np.concatenate([model(frame[None].double()).numpy() for frame in x])
+    refused: list[tuple[str, str]] = []
     try:
         module = from_torch(model, image())
     except UnsupportedModelError as error:
-        assert error.operations
-        assert all(layer and reason for layer, reason in error.operations)
+        refused = error.operations
+    if refused:
+        assert all(layer and reason for layer, reason in refused)
     else:
         np.testing.assert_allclose(blendir.run(module, x.numpy()), want, rtol=1e-12, atol=1e-12)
 
