@@ -221,48 +221,6 @@ def outside_sums(
     return total[:, None, None] - np.stack([np.stack(row, axis=-1) for row in inside], axis=1)
 
 
-@dataclass(frozen=True)
-class ExactAffine:
-    """
-    `v -> (v - center) * scale + offset` in exact arithmetic.
-    """
-
-    center: Fraction
-    scale: Fraction
-    offset: Fraction
-
-    def __call__(self, value: Fraction) -> Fraction:
-        return (value - self.center) * self.scale + self.offset
-
-
-@dataclass(frozen=True)
-class ExactBatchNorm:
-    """
-    `v -> gamma * (v - mean) / sqrt(variance) + beta`, compared with a level without forming the root.
-
-    `variance` includes epsilon and is positive.
-    """
-
-    gamma: Fraction
-    beta: Fraction
-    mean: Fraction
-    variance: Fraction
-
-    def at_least(self, value: Fraction, level: Fraction) -> bool:
-        """
-        Decides `self(value) >= level` by comparing signs and squares.
-        """
-        left = self.gamma * (value - self.mean)
-        right = level - self.beta
-        if left >= 0 and right <= 0:
-            return True
-        if left < 0 and right > 0:
-            return False
-        if left >= 0:
-            return left * left >= right * right * self.variance
-        return left * left <= right * right * self.variance
-
-
 def first_integer(holds: Callable[[int], bool], low: int, high: int) -> int:
     """
     The smallest v in `low` .. `high` for which the monotone predicate holds, else `high + 1`, by bisection.

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from agreement import imported, lowered
+from blendir.passes.rays import Clamp, Quantizer, before_rounding, quantizer_levels
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -28,7 +29,6 @@ from blendir.models.irnet import irnet
 from blendir.models.resnet import RESNET20
 from blendir.numerics import ExactBatchNorm
 from blendir.passes.folding import Affine, Grid
-from blendir.passes.rays import Clamp, Quantizer, before_rounding, quantizer_levels
 from blendir.tools.counts import count
 
 MOST = 15

@@ -48,22 +48,19 @@ from blendir.passes.laws.forward import (
     PiecesOfAffine,
     ReshapeOfAffine,
 )
-from blendir.passes.laws.functions import MultiplyOfScale, ThresholdOfActivation
+from blendir.passes.laws.functions import MultiplyOfScale
 from blendir.passes.laws.level_differences import SumOfFirstBit
 from blendir.passes.laws.level_products import LEVEL_PRODUCTS
-from blendir.passes.laws.levels import LEVELS, LevelsOfAffine
-from blendir.passes.laws.levels_of_norm import LevelsOfBatchNorm
+from blendir.passes.laws.levels import LEVELS, LevelsOfAffine, LevelsOfIntegers
 from blendir.passes.laws.moves import MOVES
 from blendir.passes.laws.scaled_levels import SCALED_LEVELS
 from blendir.passes.laws.takes import EXACT_TAKES, TAKES
 from blendir.passes.laws.thresholds import (
     SignIsThreshold,
-    ThresholdOfAffine,
-    ThresholdOfBatchNorm,
-    ThresholdOfClamp,
+    ThresholdOfActivations,
+    ThresholdOfFunction,
+    ThresholdOfIntegers,
     ThresholdOfMaxPool,
-    ThresholdOfPieces,
-    ThresholdOfRelu,
 )
 from blendir.passes.raise_binary import RAISE_PATTERNS
 
@@ -74,10 +71,8 @@ EXACT: tuple[type[RewritePattern], ...] = (
     AlikeAffine,
     *EXACT_TAKES,
     SignIsThreshold,
-    ThresholdOfClamp,
-    ThresholdOfRelu,
-    ThresholdOfBatchNorm,
-    LevelsOfBatchNorm,
+    ThresholdOfIntegers,
+    LevelsOfIntegers,
     *EXACT_LEVELS,
 )
 BACKWARD: tuple[type[RewritePattern], ...] = (
@@ -95,11 +90,8 @@ BACKWARD: tuple[type[RewritePattern], ...] = (
 
 
 FORWARD: tuple[type[RewritePattern], ...] = (
-    ThresholdOfAffine,
-    ThresholdOfPieces,
-    ThresholdOfClamp,
+    ThresholdOfFunction,
     ThresholdOfMaxPool,
-    ThresholdOfActivation,
     MultiplyOfScale,
     LevelsOfAffine,
     PiecesOfAffine,
@@ -162,6 +154,7 @@ class FoldBNPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         laws = (*BACKWARD, *FORWARD, *RAISE_PATTERNS, *MOVES, *TAKES, *EXACT_LEVELS)
         rewrite(ctx, op, EXACT)
+        rewrite(ctx, op, (*EXACT, ThresholdOfActivations))
         rewrite(ctx, op, BACKWARD)
         rewrite(ctx, op, laws if self.residual == "affine" else (AddOfAffine, *laws))
 

@@ -30,7 +30,8 @@ from blendir.dialects.blend import (
     element_format,
     tensor_type,
 )
-from blendir.passes.folding import Affine, Grid, Pieces
+from blendir.passes.folding import Affine, Pieces
+from blendir.passes.monotone import Grid
 
 
 def layer_of(op: BlendOp) -> str:

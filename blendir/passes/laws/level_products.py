@@ -28,9 +28,10 @@ from blendir.dialects.blend import (
 )
 from blendir.dialects.blend.levels import level_type
 from blendir.numerics import PadMode
-from blendir.passes.folding import Affine, Grid, Reals
+from blendir.passes.folding import Affine, Reals
 from blendir.passes.laws.levels import multi_threshold_ops
 from blendir.passes.laws.scaled_levels import Scaled
+from blendir.passes.monotone import Grid
 from blendir.passes.raise_binary import common_magnitude
 from blendir.passes.rewriting import affine_ops, integer_range, layer_of
 

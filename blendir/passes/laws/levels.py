@@ -4,8 +4,6 @@ Laws that make levels: rounded functions become counts of thresholds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,8 @@ from blendir.dialects.blend import (
     ClampOp,
     ConstantOp,
     MultiThresholdOp,
+    PiecewiseLinearOp,
+    PReluOp,
     ReluOp,
     RoundOp,
     ThresholdOp,
@@ -28,9 +28,10 @@ from blendir.dialects.blend import (
     is_real,
     tensor_type,
 )
-from blendir.passes.folding import Affine, threshold_after
-from blendir.passes.laws.thresholds import exact_norm
-from blendir.passes.rays import Clamp, Quantizer, Step, before_rounding, decided, quantizer_levels, same_direction
+from blendir.passes.folding import Affine
+from blendir.passes.laws.thresholds import rows_of
+from blendir.passes.laws.ways import Way, steps_of
+from blendir.passes.monotone import Condition, Monotone, Step, opposite, quantizer_levels, thresholds_of
 from blendir.passes.rewriting import affine_of, affine_ops, integer_range, layer_of, threshold_ops
 
 MOST_LEVELS = 15
@@ -66,68 +67,49 @@ class RoundOfClamp(RewritePattern):
         rewriter.replace(op, made)
 
 
-@dataclass
-class Chain:
-    """
-    The monotone functions, first to last, that make a value of another one, along one axis.
-    """
-
-    source: SSAValue
-    steps: list[Step]
-    axis: int | None = None
-
-    @staticmethod
-    def ending_in(value: SSAValue) -> Chain:
-        """
-        The longest chain of affines and clamps behind a value.
-        """
-        chain = Chain(value, [])
-        while chain.extend():
-            pass
-        return chain
-
-    def extend(self) -> bool:
-        """
-        Takes in one more function, if there is one.
-        """
-        match self.source.owner:
-            case ClampOp() as op if is_real(self.source):
-                self.steps.insert(0, Clamp(float(op.low.value.data), float(op.high.value.data)))
-            case ReluOp() as op:
-                self.steps.insert(0, Clamp(0.0, float("inf")))
-            case AffineOp() as op if self.axis in (None, op.axis.value.data):
-                self.steps.insert(0, affine_of(op))
-                self.axis = op.axis.value.data
-            case _:
-                return False
-        self.source = op.input
-        return True
-
-
 class RoundIsLevels(RewritePattern):
     """
-    `round(f(x)) == multi_threshold(x)` for a bounded f made of affines, clamps and relu, and behind integers also of a
-    batch normalization; each threshold is decided exactly. Of two levels a threshold is left.
+    `round(f(x)) == multi_threshold(x)` for a bounded f made of affines, clamps and relu, and behind integers also of
+    what thresholds look through; each threshold is decided exactly. Of two levels a threshold is left.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: RoundOp, rewriter: PatternRewriter) -> None:
-        chain = Chain.ending_in(op.input)
-        inner, norm = Chain(chain.source, [], chain.axis), None
-        owner = chain.source.owner
-        if isinstance(owner, BatchNormOp) and chain.axis in (None, owner.axis.value.data):
-            inner = Chain.ending_in(owner.input)
-            inner.axis = owner.axis.value.data
-            affines = all(isinstance(s, Affine) for s in inner.steps)
-            norm = exact_norm(owner) if affines and integer_range(inner.source) is not None else None
-        if norm is None:
-            inner = Chain(chain.source, [], chain.axis)
-        axis, grid = inner.axis or 1, integer_range(inner.source)
-        channels = tensor_type(inner.source).get_shape()[axis]
-        steps = [s for s in inner.steps if isinstance(s, Affine)]
-        found = quantizer_levels(Quantizer(steps, norm, chain.steps), channels, grid, MOST_LEVELS)
-        if found is not None:
-            rewriter.replace(op, level_ops(inner.source, *found, axis, layer_of(op)))
+        found = functions_behind(op.input)
+        if found is None:
+            return
+        source, axis, functions = found
+        levels = quantizer_levels(functions, integer_range(source), MOST_LEVELS)
+        if levels is not None:
+            rewriter.replace(op, level_ops(source, *levels, axis, layer_of(op)))
+
+
+def functions_behind(value: SSAValue) -> tuple[SSAValue, int, list[Monotone]] | None:
+    """
+    What a value is made of by functions along one axis, that axis, and the function of each channel: up to integers, or
+    else through affines and clamps. None where there are no functions.
+    """
+    steps: list[list[Step]] = []
+    axis: int | None = None
+    best = 0
+    source = end = value
+    while is_real(end):
+        owner = end.owner
+        if isinstance(owner, PReluOp | AffineOp | BatchNormOp | PiecewiseLinearOp):
+            if axis not in (None, owner.axis.value.data):
+                break
+            axis = owner.axis.value.data
+        elif not isinstance(owner, ReluOp | ClampOp):
+            break
+        simple = isinstance(owner, AffineOp | ReluOp | ClampOp) and best == len(steps)
+        steps.insert(0, steps_of(owner))
+        end = owner.input
+        if simple or not is_real(end):
+            source, best = end, len(steps)
+    axis = axis or 1
+    kept = steps[len(steps) - best :]
+    channels = range(tensor_type(source).get_shape()[axis])
+    return source, axis, [Monotone([s[c % len(s)] for s in kept]) for c in channels]
 
 
 def level_ops(
@@ -162,60 +144,37 @@ def multi_threshold_ops(
     return [t, i, MultiThresholdOp(source, t.result, i.result, lowest, step, axis, layer)]
 
 
-class ThresholdOfRound(RewritePattern):
+class ThresholdOfLevels(RewritePattern):
     """
-    `threshold(round(x), t) == threshold(x, t')`, t' being the first number that rounds to t or above.
+    `threshold(multi_threshold(x), t) == threshold(x, t')`: t lies between two levels.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
         inner = op.input.owner
-        if not isinstance(inner, RoundOp):
+        if not isinstance(inner, MultiThresholdOp) or inner.axis != op.axis:
             return
-        limits = before_rounding(constant_value(op.threshold))
-        made = threshold_ops(inner.input, limits, constant_value(op.invert), op.axis.value.data, layer_of(op))
-        rewriter.replace(op, made)
+        rows: list[list[Condition]] = []
+        limits = zip(constant_value(op.threshold).tolist(), constant_value(op.invert).tolist(), strict=True)
+        for row, (limit, invert) in zip(rows_of(inner), limits, strict=True):
+            below = sum(level < limit for level in inner.levels)
+            condition = below == 0 if below in (0, len(inner.levels)) else row[below - 1]
+            rows.append([opposite(condition) if invert else condition])
+        found = thresholds_of(rows, integer_range(inner.input))
+        if found is not None:
+            made = threshold_ops(inner.input, found[0][:, 0], found[1], op.axis.value.data, layer_of(op))
+            rewriter.replace(op, made)
 
 
-class ThresholdOfLevels(RewritePattern):
+class LevelsOfIntegers(RewritePattern):
     """
-    `threshold(affine(multi_threshold(x)), t) == threshold(x, t')`: t lies between two levels.
+    `multi_threshold(f(v)) == multi_threshold'(v)` for integers v and any f that thresholds look through.
     """
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        chain = Chain.ending_in(op.input)
-        inner, axis = chain.source.owner, op.axis.value.data
-        if not isinstance(inner, MultiThresholdOp) or inner.axis != op.axis or chain.axis not in (None, axis):
-            return
-        limits, flips = constant_value(inner.thresholds), constant_value(inner.invert)
-        grid = integer_range(inner.input)
-        made: list[tuple[float | int, bool]] = []
-        for channel, limit in enumerate(constant_value(op.threshold).tolist()):
-            holds = [reaches(chain.steps, channel, level, limit) for level in inner.levels]
-            rises, changes = holds[-1], holds.count(not holds[0])
-            if changes == 0:
-                (t,), _ = same_direction([[holds[0]]], grid)
-                made.append((t[0], False))
-            else:
-                column = len(holds) - changes - 1
-                made.append((limits[channel, column], bool(flips[channel]) == rises))
-        invert = np.array([flip for _, flip in made]) ^ constant_value(op.invert)
-        moved = np.array([t for t, _ in made], limits.dtype)
-        rewriter.replace(op, threshold_ops(inner.input, moved, invert, axis, layer_of(op)))
-
-
-def reaches(steps: list[Step], channel: int, level: int, limit: float) -> bool:
-    """
-    Whether functions bring a level to a limit or above.
-    """
-    value = Fraction(level)
-    for step in steps:
-        if isinstance(step, Clamp):
-            value = Fraction(min(max(value, step.low), step.high))
-        else:
-            value = step.exact(channel)(value)
-    return value >= limit
+    def match_and_rewrite(self, op: MultiThresholdOp, rewriter: PatternRewriter) -> None:
+        way = Way(op.input, op.axis.value.data, rows_of(op)).to_integers() if is_real(op.input) else None
+        replace_levels(op, way, rewriter)
 
 
 class LevelsOfAffine(RewritePattern):
@@ -225,15 +184,21 @@ class LevelsOfAffine(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MultiThresholdOp, rewriter: PatternRewriter) -> None:
-        inner = op.input.owner
-        if not isinstance(inner, AffineOp) or inner.axis != op.axis:
-            return
-        grid, limits, invert = integer_range(inner.input), constant_value(op.thresholds), constant_value(op.invert)
-        columns = [threshold_after(column, invert, [affine_of(inner)], None, grid) for column in limits.T]
-        rows = [[decided(t[c], bool(i[c]), grid) for t, i in columns] for c in range(len(limits))]
-        lowest, step, axis = (v.value.data for v in (op.lowest, op.step, op.axis))
-        moved = same_direction(rows, grid)
-        rewriter.replace(op, multi_threshold_ops(inner.input, *moved, lowest, step, axis, layer_of(op)))
+        way = Way(op.input, op.axis.value.data, rows_of(op)).through(AffineOp)
+        replace_levels(op, way if way.functions else None, rewriter)
 
 
-LEVELS: tuple[type[RewritePattern], ...] = (RoundOfClamp, RoundIsLevels, ThresholdOfRound, ThresholdOfLevels)
+def replace_levels(op: MultiThresholdOp, way: Way | None, rewriter: PatternRewriter) -> None:
+    """
+    Counts thresholds at the start of a way, if there is one.
+    """
+    if way is None:
+        return
+    made, source, grid = way.source()
+    found = thresholds_of(way.rows, grid)
+    if found is not None:
+        lowest, step = op.lowest.value.data, op.step.value.data
+        rewriter.replace(op, [*made, *multi_threshold_ops(source, *found, lowest, step, way.axis, layer_of(op))])
+
+
+LEVELS: tuple[type[RewritePattern], ...] = (RoundOfClamp, RoundIsLevels, ThresholdOfLevels)

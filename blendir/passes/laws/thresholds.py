@@ -4,11 +4,10 @@ Laws that move functions into thresholds.
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
     RewritePattern,
@@ -16,31 +15,30 @@ from xdsl.pattern_rewriter import (
 )
 
 from blendir.dialects.blend import (
+    ActivationOp,
     AffineOp,
-    BatchNormOp,
+    BitsToValueOp,
     ClampOp,
+    ConcatOp,
     MaxPool2dOp,
+    MultiThresholdOp,
     PiecewiseLinearOp,
     PReluOp,
     ReluOp,
+    ReshapeOp,
+    RoundOp,
     SignOp,
     ThresholdOp,
+    TransposeOp,
     constant_value,
     is_real,
     tensor_type,
 )
-from blendir.numerics import ExactBatchNorm
-from blendir.passes.folding import (
-    Affine,
-    threshold_after,
-    threshold_after_pieces,
-)
+from blendir.passes.laws.ways import Way, repeated
+from blendir.passes.monotone import Ray, Rows, opposite, reached, thresholds_of
 from blendir.passes.rewriting import (
-    affine_input,
-    affine_of,
     integer_range,
     layer_of,
-    pieces_of,
     shared,
     threshold_ops,
 )
@@ -58,128 +56,156 @@ class SignIsThreshold(RewritePattern):
         rewriter.replace(op, threshold_ops(op.input, limits, np.zeros(channels, np.bool_), 1, layer_of(op)))
 
 
-def limits_along(op: ThresholdOp, axis: int) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
+def rows_of(op: ThresholdOp | MultiThresholdOp) -> Rows:
     """
-    Thresholds and inversions along a dimension: the threshold's own, or any where all its channels are alike.
+    The conditions that an operation puts on its input.
     """
-    limits, invert = constant_value(op.threshold), constant_value(op.invert)
-    if op.axis.value.data == axis:
-        return limits, invert
-    if not bool((limits == limits[0]).all() and (invert == invert[0]).all()):
-        return None
-    size = tensor_type(op.input).get_shape()[axis]
-    return np.full(size, limits[0]), np.full(size, invert[0])
-
-
-class ThresholdOfRelu(RewritePattern):
-    """
-    `threshold(prelu(x), t) == threshold(x, t)` for t >= 0 and slopes that are not negative; t up to 0 always holds
-    where the slope is 0, as a ReLU's is.
-    """
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        inner = op.input.owner
-        if not isinstance(inner, ReluOp | PReluOp):
-            return
-        axis = op.axis.value.data if isinstance(inner, ReluOp) else inner.axis.value.data
-        given = limits_along(op, axis)
-        if given is None:
-            return
-        limits, invert = given
-        slope = np.zeros_like(limits) if isinstance(inner, ReluOp) else constant_value(inner.slope)
-        flat = (slope == 0) & (limits <= 0)
-        if bool((slope < 0).any() or ((limits < 0) & ~flat).any()):
-            return
-        rewriter.replace(op, threshold_ops(inner.input, np.where(flat, -np.inf, limits), invert, axis, layer_of(op)))
-
-
-class ThresholdOfBatchNorm(RewritePattern):
-    """
-    `threshold(batch_norm(affine(v)), t) == threshold(v, t')` for integers v, decided on the five given parameters.
-    """
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        norm = op.input.owner
-        if not isinstance(norm, BatchNormOp):
-            return
-        axis = norm.axis.value.data
-        source, chain = norm.input, list[Affine]()
-        while (affine := affine_input(source, axis)) is not None:
-            chain.insert(0, affine_of(affine))
-            source = affine.input
-        grid, given = integer_range(source), limits_along(op, axis)
-        if grid is None or given is None:
-            return
-        result = threshold_after(*given, chain, exact_norm(norm), grid)
-        rewriter.replace(op, threshold_ops(source, *result, axis, layer_of(op)))
-
-
-def exact_norm(norm: BatchNormOp) -> list[ExactBatchNorm]:
-    """
-    The five parameters of a batch normalization as fractions, per channel.
-    """
-    epsilon = Fraction(norm.epsilon.value.data)
-    columns = [constant_value(v).tolist() for v in (norm.gamma, norm.beta, norm.mean, norm.variance)]
+    limits = constant_value(op.threshold if isinstance(op, ThresholdOp) else op.thresholds)
+    grid, invert = integer_range(op.input), constant_value(op.invert).tolist()
+    columns = limits.reshape(len(invert), -1).tolist()
     return [
-        ExactBatchNorm(Fraction(g), Fraction(b), Fraction(m), Fraction(v) + epsilon)
-        for g, b, m, v in zip(*columns, strict=True)
+        [reached(t if grid is None else grid.real(t), i) for t in row] for row, i in zip(columns, invert, strict=True)
     ]
 
 
-class ThresholdOfAffine(RewritePattern):
+class ThresholdOfIntegers(RewritePattern):
     """
-    `threshold(affine(x)) == threshold'(x)`.
-    """
+    `threshold(f(v)) == threshold'(v)` for integers v and any f made of batch normalizations, affines, activations,
+    roundings, pools and moves, decided on the given parameters.
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        inner = op.input.owner
-        if not isinstance(inner, AffineOp):
-            return
-        axis = inner.axis.value.data
-        given = limits_along(op, axis)
-        if given is None:
-            return
-        result = threshold_after(*given, [affine_of(inner)], None, integer_range(inner.input))
-        rewriter.replace(op, threshold_ops(inner.input, *result, axis, layer_of(op)))
-
-
-class ThresholdOfPieces(RewritePattern):
-    """
-    `threshold(piecewise_linear(x)) == threshold'(x)` where the function is monotone in every channel.
+    A maximum of falling functions becomes OR of bits. Averages of affine functions are the functions of averages.
     """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        inner = op.input.owner
-        if not isinstance(inner, PiecewiseLinearOp) or not is_real(op.input):
+        if not is_real(op.input):
             return
-        axis = inner.axis.value.data
-        given = limits_along(op, axis)
-        if given is None:
-            return
-        result = threshold_after_pieces(*given, pieces_of(inner), integer_range(inner.input))
-        if result is not None:
-            rewriter.replace(op, threshold_ops(inner.input, *result, axis, layer_of(op)))
+        found = bits_of_integers(Way(op.input, op.axis.value.data, rows_of(op)), layer_of(op))
+        if found is not None:
+            rewriter.replace(op, found)
 
 
-class ThresholdOfClamp(RewritePattern):
+def bits_of_integers(way: Way, layer: str) -> list[Operation] | None:
     """
-    `threshold(clamp(x), t) == threshold(x, t')`: t up to `low` always holds, t above `high` never.
+    What meets the conditions of a way that comes from integers, the bits last.
     """
+    found = way.to_integers()
+    if found is not None:
+        return threshold_of_way(found, layer)
+    while is_real(way.value) and not isinstance(way.value.owner, ConcatOp) and not is_maximum(way.value.owner):
+        before = way.back()
+        if before is None:
+            return None
+        way = before
+    owner, rows = way.value.owner, rows_before_moves(way)
+    if rows is None or not is_real(way.value):
+        return None
+    made = bits_of_maximum(owner, rows, layer) if isinstance(owner, MaxPool2dOp) else None
+    if isinstance(owner, ConcatOp):
+        made = bits_of_parts(owner, way.axis if not way.moves else 1, rows, layer)
+    for op in way.moves if made is not None else ():
+        made.append(repeated(op, made[-1].results[0]))
+    return made
+
+
+def is_maximum(owner: Operation | Block) -> bool:
+    """
+    Whether an operation chooses among several values.
+    """
+    return isinstance(owner, MaxPool2dOp) and owner.window != (1, 1)
+
+
+def threshold_of_way(way: Way, layer: str) -> list[Operation] | None:
+    """
+    The moves of a way and the threshold behind them.
+    """
+    made, source, grid = way.source()
+    found = thresholds_of(way.rows, grid)
+    if found is None:
+        return None
+    return [*made, *threshold_ops(source, found[0][:, 0], found[1], way.axis, layer)]
+
+
+def rows_before_moves(way: Way) -> Rows | None:
+    """
+    The rows of a way along its axis of the value itself, or dimension 1; None where they are not alike or lanes of bits
+    would be picked.
+    """
+    if not way.moves:
+        return way.rows
+    moves = all(isinstance(op, TransposeOp | ReshapeOp | MaxPool2dOp) for op in way.moves)
+    alike = all(row == way.rows[0] for row in way.rows)
+    return [way.rows[0]] * tensor_type(way.value).get_shape()[1] if moves and alike and way.gain is None else None
+
+
+def bits_of_maximum(pool: MaxPool2dOp, rows: Rows, layer: str) -> list[Operation] | None:
+    """
+    Which maxima meet a condition: OR of the bits of what does, or what does not, inverted again.
+    """
+    falls = [isinstance(c, Ray) and c.below for (c,) in rows]
+    rising = [[opposite(c)] if f else [c] for (c,), f in zip(rows, falls, strict=True)]
+    made = bits_of_integers(Way(pool.input, 1, rising), layer)
+    if made is None:
+        return None
+    made.append(MaxPool2dOp(made[-1].results[0], pool.window, pool.stride, pool.pads, layer_of(pool)))
+    if any(falls):
+        value = BitsToValueOp(made[-1].results[0], f"{layer}.value")
+        made += [value, *threshold_ops(value.result, np.zeros(len(falls)), np.array(falls), 1, layer)]
+    return made
+
+
+def bits_of_parts(op: ConcatOp, axis: int, rows: Rows, layer: str) -> list[Operation] | None:
+    """
+    The bits of each operand, one after another.
+    """
+    made: list[Operation] = []
+    parts: list[SSAValue] = []
+    start = 0
+    for index, value in enumerate(op.inputs):
+        size = tensor_type(value).get_shape()[axis] if op.axis.value.data == axis else 0
+        part = bits_of_integers(Way(value, axis, rows[start : start + size] if size else rows), f"{layer}.{index}")
+        if part is None:
+            return None
+        made += part
+        parts.append(part[-1].results[0])
+        start += size
+    return [*made, ConcatOp(parts, op.axis.value.data, layer_of(op))]
+
+
+class ThresholdOfActivations(RewritePattern):
+    """
+    `threshold(f(x)) == threshold'(x)` for f made of activations, whose bounds the doubles hold.
+    """
+
+    kinds: ClassVar[tuple[type, ...]] = (ReluOp, PReluOp, ClampOp)
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
-        inner = op.input.owner
-        if not isinstance(inner, ClampOp) or not is_real(op.input):
+        self.move(op, rewriter)
+
+    def move(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        """
+        Moves a threshold in front of all functions of the pattern's kinds.
+        """
+        if not is_real(op.input):
             return
-        low, high = inner.low.value.data, inner.high.value.data
-        limits = constant_value(op.threshold)
-        limits = np.where(limits <= low, -np.inf, np.where(limits > high, np.inf, limits))
-        invert = constant_value(op.invert)
-        rewriter.replace(op, threshold_ops(inner.input, limits, invert, op.axis.value.data, layer_of(op)))
+        way = Way(op.input, op.axis.value.data, rows_of(op)).through(self.kinds)
+        made = threshold_of_way(way, layer_of(op)) if way.functions else None
+        if made is not None:
+            rewriter.replace(op, made)
+
+
+class ThresholdOfFunction(ThresholdOfActivations):
+    """
+    `threshold(f(x)) == threshold'(x)` for f made of affines, pieces, clamps, roundings and activations that rises or
+    falls, t' being the first double from which it holds.
+    """
+
+    kinds: ClassVar[tuple[type, ...]] = (AffineOp, PiecewiseLinearOp, ClampOp, RoundOp, ActivationOp)
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ThresholdOp, rewriter: PatternRewriter) -> None:
+        self.move(op, rewriter)
 
 
 class ThresholdOfMaxPool(RewritePattern):
