@@ -2,25 +2,17 @@
 The arithmetic of the folding laws: compositions of functions, and thresholds decided over every integer.
 """
 
-import math
-from collections.abc import Sequence
-from fractions import Fraction
-
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blendir.interpreter.kernels import border_map, convolve
-from blendir.numerics import ExactBatchNorm, border_classes
+from blendir.numerics import border_classes
 from blendir.passes.folding import (
     Affine,
     FoldedConv,
-    Grid,
     Pieces,
     fold_into_conv,
-    threshold_after,
-    threshold_after_pieces,
 )
 
 EIGHTHS = st.integers(-32, 32).map(lambda n: n / 8)
@@ -90,114 +82,6 @@ def test_pieces_bounds(numbers: tuple[float, ...], low: float, size: int) -> Non
     if pieces.is_continuous:
         ends = pieces(np.array([low, high, min(max(low, numbers[0]), high)]))
         assert (least[0], most[0]) == (ends.min(), ends.max())
-
-
-def holds_everywhere(found: tuple[np.ndarray, np.ndarray], grid: Grid, truth: Sequence[bool]) -> bool:
-    (threshold,), (invert,) = found
-    assert grid.low <= threshold <= grid.high + 1
-    bits = [(v >= threshold) != bool(invert) for v in range(grid.low, grid.high + 1)]
-    return bits == list(truth)
-
-
-GAMMAS = st.one_of(st.just(0.0), EIGHTHS)
-ROOTS = st.integers(1, 12).map(lambda n: Fraction(n, 4))
-
-
-@given(
-    st.integers(1, 40),
-    GAMMAS,
-    st.one_of(st.just(0.0), EIGHTHS),
-    st.one_of(st.integers(-9, 9).map(float), EIGHTHS),
-    ROOTS,
-    st.lists(AFFINES, max_size=2),
-    EIGHTHS,
-    st.booleans(),
-)
-def test_threshold_after_is_exact_over_all_integers(
-    n: int,
-    gamma: float,
-    beta: float,
-    mean: float,
-    root: Fraction,
-    chain: list[Affine],
-    limit: float,
-    flip: bool,
-) -> None:
-    """
-    With a perfect square as variance every tie is a rational number and is met.
-    """
-    norm = ExactBatchNorm(Fraction(gamma), Fraction(beta), Fraction(mean), root * root)
-    grid = Grid(-n, n)
-    truth: list[bool] = []
-    for integer in range(-n, n + 1):
-        value = Fraction(integer)
-        for affine in chain:
-            value = affine.exact(0)(value)
-        bit = Fraction(gamma) * (value - Fraction(mean)) / root + Fraction(beta) >= Fraction(limit)
-        truth.append(bit != flip)
-    found = threshold_after(np.array([limit]), np.array([flip]), chain, [norm], grid)
-    assert holds_everywhere(found, grid, truth)
-
-
-@pytest.mark.parametrize("gamma", [0.1, -0.1, 3e-5, -7.0])
-@pytest.mark.parametrize("mean", [-9, -2, 0, 3, 9, 12, -12])
-@pytest.mark.parametrize("variance", [0.3, 2.0, 1e-12, 1e9])
-def test_integer_mean_without_offset_is_a_tie(gamma: float, mean: int, variance: float) -> None:
-    norm = [ExactBatchNorm(Fraction(gamma), Fraction(0), Fraction(mean), Fraction(variance))]
-    (threshold,), (invert,) = threshold_after(np.zeros(1), np.zeros(1, np.bool_), [], norm, Grid(-9, 9))
-    bits = [(v >= threshold) != bool(invert) for v in range(-9, 10)]
-    assert bits == [(v - mean) * math.copysign(1, gamma) >= 0 for v in range(-9, 10)]
-
-
-@pytest.mark.parametrize(("beta", "expected"), [(0.0, True), (0.5, True), (-0.5, False)])
-@pytest.mark.parametrize("grid", [Grid(-4, 4), None])
-def test_zero_gamma_is_a_constant(beta: float, expected: bool, grid: Grid | None) -> None:
-    norm = [ExactBatchNorm(Fraction(0), Fraction(beta), Fraction(1), Fraction(1))]
-    (threshold,), (invert,) = threshold_after(np.zeros(1), np.zeros(1, np.bool_), [], norm, grid)
-    assert not invert
-    if grid is None:
-        assert threshold == (-math.inf if expected else math.inf)
-    else:
-        assert threshold == (grid.low if expected else grid.high + 1)
-
-
-@given(AFFINES, EIGHTHS)
-def test_threshold_of_doubles_is_the_first_that_holds(affine: Affine, limit: float) -> None:
-    (threshold,), (invert,) = threshold_after(np.array([limit]), np.zeros(1, np.bool_), [affine], None, None)
-    for x in [*POINTS.tolist(), threshold, np.nextafter(threshold, -math.inf), np.nextafter(threshold, math.inf)]:
-        if math.isfinite(x):
-            assert ((x >= threshold) != bool(invert)) == (affine.exact(0)(Fraction(x)) >= Fraction(limit))
-
-
-@pytest.mark.parametrize("limit", [math.inf, -math.inf])
-def test_infinite_limits_stay_constants(limit: float) -> None:
-    always = limit < 0
-    minus = Affine(np.zeros(1), -np.ones(1), np.zeros(1))
-    (threshold,), (invert,) = threshold_after(np.array([limit]), np.zeros(1, np.bool_), [minus], None, None)
-    assert (threshold, bool(invert)) == (limit, False)
-    (threshold,), _ = threshold_after(np.array([limit]), np.zeros(1, np.bool_), [minus], None, Grid(-3, 3))
-    assert threshold == (-3 if always else 4)
-
-
-@given(continuous_pieces(monotone=True), EIGHTHS, st.booleans())
-def test_threshold_after_pieces(pieces: Pieces, limit: float, flip: bool) -> None:
-    grid = Grid(-12, 12)
-    found = threshold_after_pieces(np.array([limit]), np.array([flip]), pieces, grid)
-    assert found is not None
-    truth = [bool((pieces(np.array([v])) >= limit)[0]) != flip for v in range(-12, 13)]
-    assert holds_everywhere(found, grid, truth)
-    on_doubles = threshold_after_pieces(np.array([limit]), np.array([flip]), pieces, None)
-    assert on_doubles is not None
-    assert np.array_equal((POINTS >= on_doubles[0]) ^ on_doubles[1], (pieces(POINTS) >= limit) ^ flip)
-
-
-def test_threshold_after_pieces_needs_a_monotone_function() -> None:
-    one = np.ones(1)
-    zero = np.zeros(1)
-    valley = Pieces(zero, -one, zero, one, zero)
-    jump = Pieces(zero, one, zero, one, one)
-    for pieces in (valley, jump):
-        assert threshold_after_pieces(zero, np.zeros(1, np.bool_), pieces, Grid(-3, 3)) is None
 
 
 CASES = st.tuples(

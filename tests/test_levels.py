@@ -12,7 +12,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from agreement import imported, lowered
-from blendir.passes.rays import Clamp, Quantizer, before_rounding, quantizer_levels
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -27,8 +26,17 @@ from blendir.models.entry import ZooEntry
 from blendir.models.fracbnn import FRACBNN20, fracbnn
 from blendir.models.irnet import irnet
 from blendir.models.resnet import RESNET20
-from blendir.numerics import ExactBatchNorm
-from blendir.passes.folding import Affine, Grid
+from blendir.passes.monotone import (
+    Clamp,
+    ExactAffine,
+    ExactBatchNorm,
+    Grid,
+    Monotone,
+    Ray,
+    Rounding,
+    first_of,
+    quantizer_levels,
+)
 from blendir.tools.counts import count
 
 MOST = 15
@@ -53,12 +61,10 @@ class Function:
         low, high = map(Fraction, self.bounds)
         return round(min(max(y, low), high) * self.scale)
 
-    def quantizer(self) -> Quantizer:
-        one = np.ones(1)
-        inner = Affine(0 * one, float(self.inner[0]) * one, float(self.inner[1]) * one)
-        norm = ExactBatchNorm(self.gamma, self.beta, self.mean, self.sigma**2)
-        scale = Affine(0 * one, float(self.scale) * one, 0 * one)
-        return Quantizer([inner], [norm], [Clamp(*self.bounds), scale])
+    def exact(self, normalized: bool) -> Monotone:
+        inner = ExactAffine(Fraction(0), *self.inner)
+        norm = [ExactBatchNorm(self.gamma, self.beta, self.mean, self.sigma**2)] if normalized else []
+        return Monotone([inner, *norm, Clamp(*self.bounds), ExactAffine(Fraction(0), self.scale, Fraction(0))])
 
 
 functions = st.builds(
@@ -78,7 +84,7 @@ def level(x: float, low: int, limits: np.ndarray, invert: np.ndarray) -> int:
 @given(functions, st.integers(1, 30))
 def test_thresholds_of_integers_are_exact_over_all_of_them(function: Function, most: int) -> None:
     grid = Grid(-most, most)
-    found = quantizer_levels(function.quantizer(), 1, grid, MOST)
+    found = quantizer_levels([function.exact(True)], grid, MOST)
     values = [function(Fraction(v)) for v in range(-most, most + 1)]
     if found is None:
         assert len(set(values)) == 1 or abs(function.scale) * 2 > MOST
@@ -90,9 +96,8 @@ def test_thresholds_of_integers_are_exact_over_all_of_them(function: Function, m
 
 @given(functions)
 def test_thresholds_of_doubles_are_the_first_that_round_up(function: Function) -> None:
-    quantizer = Quantizer([], None, [*function.quantizer().inner, *function.quantizer().steps])
     function.gamma, function.beta, function.mean, function.sigma = map(Fraction, (1, 0, 0, 1))
-    found = quantizer_levels(quantizer, 1, None, MOST)
+    found = quantizer_levels([function.exact(False)], None, MOST)
     if found is None:
         return
     for threshold in found[1][np.isfinite(found[1])].tolist():
@@ -102,17 +107,16 @@ def test_thresholds_of_doubles_are_the_first_that_round_up(function: Function) -
 
 @given(st.integers(-1000, 1000).map(lambda n: n / 8))
 def test_a_threshold_before_rounding_is_half_a_unit_lower(limit: float) -> None:
-    (first,) = before_rounding(np.array([limit]))
+    condition = Rounding().before(Ray(Fraction(limit)))
+    first, _ = first_of(condition, None)
     assert round(float(first)) >= limit > round(float(np.nextafter(first, -np.inf)))
 
 
 def test_too_many_levels_and_endless_ones_stay() -> None:
-    one = np.ones(2)
-    clamp = Clamp(0.0, 1.0)
-    sixteen = Quantizer([], None, [clamp, Affine(0 * one, 16 * one, 0 * one)])
-    assert quantizer_levels(sixteen, 2, None, MOST) is None
-    assert quantizer_levels(sixteen, 2, None, MOST + 1) is not None
-    assert quantizer_levels(Quantizer([], None, [Clamp(0.0, np.inf)]), 2, None, MOST) is None
+    sixteen = [Monotone([Clamp(0.0, 1.0), ExactAffine(Fraction(0), Fraction(16), Fraction(0))])] * 2
+    assert quantizer_levels(sixteen, None, MOST) is None
+    assert quantizer_levels(sixteen, None, MOST + 1) is not None
+    assert quantizer_levels([Monotone([Clamp(0.0, np.inf)])] * 2, None, MOST) is None
 
 
 # Networks

@@ -13,8 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blendir.numerics import (
-    ExactAffine,
-    ExactBatchNorm,
     Format,
     Rounding,
     border_classes,
@@ -184,19 +182,3 @@ def test_outside_sums(rows: tuple[int, int, int, int], columns: tuple[int, int, 
             if not (0 <= at[0] < rows[0] and 0 <= at[1] < columns[0]):
                 total += weights[:, :, i, j].sum(axis=1)
         assert sums[:, row, column].tolist() == total.tolist()
-
-
-FRACTIONS = st.fractions(-4, 4, max_denominator=12)
-
-
-@given(FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS, st.fractions("1/5", 4, max_denominator=8))
-def test_exact_batch_norm(
-    gamma: Fraction, beta: Fraction, mean: Fraction, value: Fraction, level: Fraction, root: Fraction
-) -> None:
-    norm = ExactBatchNorm(gamma, beta, mean, root * root)
-    assert norm.at_least(value, level) == (gamma * (value - mean) / root + beta >= level)
-    assert norm.at_least(value, gamma * (value - mean) / root + beta)  # a tie holds
-
-
-def test_exact_affine() -> None:
-    assert ExactAffine(Fraction(1, 3), Fraction(3), Fraction(1))(Fraction(1)) == 3
