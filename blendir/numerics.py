@@ -109,14 +109,17 @@ class Format:
 
 def round_shift(value: IntT, shift: int, rounding: Rounding = Rounding.HALF_UP) -> IntT:
     """
-    `round(value / 2**shift)`; a negative shift multiplies exactly.
+    `round(value / 2**shift)`; a negative shift multiplies exactly. No step needs more bits than the value has.
     """
     if shift <= 0:
         return value << -shift
-    half = 1 << (shift - 1)
-    if rounding is Rounding.HALF_EVEN:
-        half = half - 1 + ((value >> shift) & 1)
-    return (value + half) >> shift
+    if not isinstance(value, int) and shift >= 8 * value.itemsize:
+        return np.zeros_like(value)  # at most half a unit, and half up from below
+    whole, first = value >> shift, (value >> (shift - 1)) & 1
+    if rounding is Rounding.HALF_UP:
+        return whole + first
+    above = (-(value & ((1 << (shift - 1)) - 1)) >> shift) & 1  # whether more than a half is left
+    return whole + (first & (above | whole))
 
 
 def saturate(value: IntT, width: int, signed: bool = True) -> IntT:

@@ -102,9 +102,10 @@ class Ray:
         """
         if isinstance(value, float) and math.isinf(value):
             return (value < 0) == self.below
-        if value == self.bound:
+        number = value if isinstance(value, Root) else Fraction(value)
+        if number == self.bound:
             return not self.open
-        return (value < self.bound) == self.below
+        return (number < self.bound) == self.below
 
 
 Condition: TypeAlias = Ray | bool

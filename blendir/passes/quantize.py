@@ -60,6 +60,7 @@ from blendir.interpreter import main_function
 from blendir.numerics import STANDARD_FRAC, Format, Rounding, outside_sums, signed_bits
 from blendir.passes.folding import Pieces
 from blendir.passes.formats import (
+    CONSTANT_BITS,
     FormatChoice,
     Formats,
     covering_type,
@@ -250,7 +251,7 @@ class Quantizer(FormatChoice):
     def pieces(self, op: BlendOp, source: SSAValue, pieces: Pieces, axis: int) -> list[Operation]:
         """
         A piecewise linear function: slopes fine enough for an error below an eighth of the result's unit, and coarse
-        enough for offsets of 62 bits.
+        enough for products and offsets of 62 bits.
         """
         result = self.result_type(op)
         kind = tensor_type(source).element_type
@@ -262,6 +263,8 @@ class Quantizer(FormatChoice):
         slope_frac = result.format.frac + 2 + max(0, math.frexp(largest)[1])
         slope_frac = max(min(slope_frac, Format.covering(steep, SLOPE_BITS).frac), result.format.frac - frac)
         slope_frac -= max(excess_bits(v, frac + slope_frac) for v in (pieces.b0, pieces.b1))
+        slope_bits = math.frexp(steep)[1] + slope_frac + 1
+        slope_frac -= max(0, signed_bits(grid.low, grid.high) + slope_bits - CONSTANT_BITS)
         slopes = [exact_integers(v, slope_frac) for v in (pieces.a0, pieces.a1)]
         offsets = [exact_integers(v, frac + slope_frac) for v in (pieces.b0, pieces.b1)]
         slope_type, offset_type = covering_type(slopes, slope_frac), covering_type(offsets, frac + slope_frac)

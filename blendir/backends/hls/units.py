@@ -364,7 +364,7 @@ def _(op: stream.ClampOp) -> Unit:
 def _(op: stream.RequantizeOp) -> Unit:
     source, result = stream_type(op.input), stream_type(op.result).format
     rounding = {
-        "SHIFT": source.format.frac - result.frac,
+        "SHIFT": min(source.format.frac - result.frac, source.format.width),
         "ROUND": ROUND[op.rounding.data],
         "EO": result.width,
     }

@@ -103,7 +103,9 @@ def bits_of_integers(way: Way, layer: str) -> list[Operation] | None:
     made = bits_of_maximum(owner, rows, layer) if isinstance(owner, MaxPool2dOp) else None
     if isinstance(owner, ConcatOp):
         made = bits_of_parts(owner, way.axis if not way.moves else 1, rows, layer)
-    for op in way.moves if made is not None else ():
+    if made is None:
+        return None
+    for op in way.moves:
         made.append(repeated(op, made[-1].results[0]))
     return made
 
