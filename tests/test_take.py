@@ -10,16 +10,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 from agreement import check_cpp, imported, lowered
+from token_simulator import LATENCY, play
 from torch import Tensor, nn
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 import blendir
 from blendir.dialects import blend
+from blendir.dialects.stream import ProcessOp, Stream
 from blendir.frontend import UnsupportedModelError
 from blendir.models.resnet import PaddedShortcut
+from blendir.passes import timing
 from blendir.passes.lower_to_stream import LowerToStreamPass
-from blendir.passes.timing import firing, processes
+from blendir.passes.pipeline import schedule
+from blendir.passes.timing import firing, processes, run
 
 
 class Function(nn.Module):
@@ -147,3 +151,22 @@ def test_only_channels_can_be_picked_in_a_stream() -> None:
     packed = blendir.lower(module, "packed", calibration=np.random.default_rng(0).normal(size=(2, 4, 3, 4)))
     with pytest.raises(Exception, match="only channels that stream"):
         LowerToStreamPass().apply(Context(), packed)
+
+
+def test_picks_take_the_cycles_of_their_schedule() -> None:
+    network = Function(10, lambda x: x[:, ORDER], lambda x: x.repeat_interleave(2, 1)[:, :7])
+    frames = torch.randn(2, 4, 5, 3)
+    stream_module = lowered(imported(network.eval(), frames), frames)["stream"]
+    schedule(stream_module)
+    found = processes(stream_module)
+    assert any(op.name == "stream.take" for op in found)
+    outcome = play(stream_module, 3, interval=400)
+    assert outcome.finished
+    assert outcome.leaving == run(found, 3, 400).leaving.tolist()
+
+
+def test_the_simulator_knows_every_process() -> None:
+    kinds = {kind for kind in Stream.operations if issubclass(kind, ProcessOp)}
+    assert set(LATENCY) == kinds
+    for kind, cycles in LATENCY.items():
+        assert timing.LATENCY.get(kind.name, timing.DEFAULT_LATENCY) == cycles

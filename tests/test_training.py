@@ -361,3 +361,10 @@ def test_two_processes_train_one_network(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "error" not in done.stderr
     assert json.loads(done.stdout)["accuracy"] == json.loads((out / "result.json").read_text())["accuracy"]
+
+
+def test_a_run_that_ended_in_its_first_epoch_has_no_curve(tmp_path: Path):
+    for number, text in enumerate(("lr-Adam,step\n0.001,0\n", "epoch,step,test_accuracy\n0,9,0.5\n")):
+        (tmp_path / f"run_{number}").mkdir()
+        (tmp_path / f"run_{number}" / "metrics.csv").write_text(text)
+    assert series(tmp_path, "test_accuracy") == {0: 0.5}

@@ -17,10 +17,38 @@ from xdsl.ir import SSAValue
 
 from blendir.dialects import stream
 from blendir.dialects.stream import StreamType, stream_type
-from blendir.passes.timing import FORWARD_LATENCY, latency_of, processes, stops_when_starved
+from blendir.dialects.stream.elementwise import ElementwiseOp
+from blendir.passes.timing import FORWARD_LATENCY, processes, stops_when_starved
 
 Cycle = tuple[Sequence[int], Sequence[int]]
 UNBOUNDED = 1 << 60
+LATENCY: dict[type[stream.ProcessOp], int] = {
+    stream.SourceOp: 2,
+    stream.SinkOp: 3,
+    stream.ForkOp: 3,
+    stream.ConcatOp: 3,
+    stream.TakeOp: 3,
+    stream.ReorderOp: 3,
+    stream.WindowOp: 4,
+    stream.PoolOp: 5,
+    stream.BinaryMvuOp: 10,
+    stream.FixedMvuOp: 12,
+    stream.PlaneMvuOp: 12,
+    stream.ThresholdOp: 3,
+    stream.MultiThresholdOp: 5,
+    stream.PiecewiseLinearOp: 10,
+    stream.ResidualOp: 6,
+    stream.AddOp: 5,
+    stream.MultiplyOp: 8,
+    stream.ClampOp: 3,
+    stream.RequantizeOp: 3,
+    stream.BitsToValueOp: 3,
+    stream.LookupOp: 5,
+    stream.LayerNormOp: 40,
+}
+"""
+Cycles from a read to the write that depends on it, of each process there is.
+"""
 
 
 @dataclass
@@ -166,9 +194,15 @@ def program(op: stream.ProcessOp, frames: int) -> Iterator[Cycle]:
             case stream.ConcatOp():
                 for _ in range(outputs[0].positions):
                     yield from (([port], [0]) for port in (0, 1) for _ in range(inputs[port].beats))
-            case _:
+            case stream.TakeOp():
+                first = inputs[0].beats - 1
+                for _, cycle in itertools.product(range(outputs[0].positions), range(first + outputs[0].beats)):
+                    yield [0] if cycle <= first else [], [0] if cycle >= first else []
+            case stream.SourceOp() | stream.ForkOp() | ElementwiseOp():
                 for _ in range(outputs[0].positions * outputs[0].beats):
                     yield range(len(inputs)), range(len(outputs))
+            case _:
+                raise NotImplementedError(f"no program for {op.name}")
 
 
 def window_program(op: stream.WindowOp, frames: int) -> Iterator[Cycle]:
@@ -200,7 +234,7 @@ def play(
     frames: int,
     depths: Mapping[SSAValue, int] | None = None,
     interval: int = 0,
-    latency: Callable[[stream.ProcessOp], int] = latency_of,
+    latency: Callable[[stream.ProcessOp], int] = lambda op: LATENCY[type(op)],
     stops: Callable[[stream.ProcessOp], bool] = stops_when_starved,
     stalls: Callable[[int], bool] = lambda now: False,
 ) -> Outcome:

@@ -15,12 +15,13 @@ METRICS = {"train_accuracy": ("training images (augmented)", ":"), "test_accurac
 
 def series(logs: Path, key: str) -> dict[int, float]:
     """
-    A metric by epoch from the CSV logs of a phase; where an epoch was run again, the later run counts.
+    A metric by epoch from the CSV logs of a phase; where an epoch was run again, the later run counts. A
+    run that ended in its first epoch has logged no metric, and maybe no epoch.
     """
     found: dict[int, float] = {}
     for path in sorted(logs.glob("run_*/metrics.csv"), key=lambda p: int(p.parent.name.removeprefix("run_"))):
         with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["epoch"] and row.get(key)]
+            rows = [row for row in csv.DictReader(file) if row.get("epoch") and row.get(key)]
         found |= {int(row["epoch"]): float(row[key]) for row in rows}
     return found
 
