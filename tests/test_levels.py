@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from agreement import imported, lowered
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch_counts import torch_counts
@@ -81,6 +81,7 @@ def level(x: float, low: int, limits: np.ndarray, invert: np.ndarray) -> int:
     return low + sum((x >= t) != invert[0] for t in limits[0])
 
 
+@example(Function(1 / 8, 3 / 8, (-1 / 8, 0.0, 0.0, 1 / 8), (-0.25, 0.125), 4.0), 2)
 @given(functions, st.integers(1, 30))
 def test_thresholds_of_integers_are_exact_over_all_of_them(function: Function, most: int) -> None:
     grid = Grid(-most, most)

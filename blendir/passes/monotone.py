@@ -378,6 +378,8 @@ class Monotone:
         """
         ends: list[Fraction | float] = [grid.real(grid.low), grid.real(grid.high)] if grid else [-math.inf, math.inf]
         for step in self.steps:
+            if isinstance(step, ExactBatchNorm | Curve):
+                ends = [-math.inf, math.inf]  # their bounds
             ends = sorted(step.after(v) for v in ends)
         low, high = (v if isinstance(v, float) else round(v) for v in ends)
         return low, high

@@ -29,7 +29,6 @@ from blendir.dialects.blend import (
     RoundOp,
     SignOp,
     ThresholdOp,
-    TransposeOp,
     constant_value,
     is_real,
     tensor_type,
@@ -131,11 +130,11 @@ def threshold_of_way(way: Way, layer: str) -> list[Operation] | None:
 def rows_before_moves(way: Way) -> Rows | None:
     """
     The rows of a way along its axis of the value itself, or dimension 1; None where they are not alike or lanes of bits
-    would be picked.
+    would be picked or moved between words.
     """
     if not way.moves:
         return way.rows
-    moves = all(isinstance(op, TransposeOp | ReshapeOp | MaxPool2dOp) for op in way.moves)
+    moves = all(isinstance(op, ReshapeOp | MaxPool2dOp) for op in way.moves)
     alike = all(row == way.rows[0] for row in way.rows)
     return [way.rows[0]] * tensor_type(way.value).get_shape()[1] if moves and alike and way.gain is None else None
 
