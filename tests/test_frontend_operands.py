@@ -12,10 +12,7 @@ from torch import Tensor, nn
 
 import blendir
 from blendir.frontend import UnsupportedModelError, from_torch
-from blendir.frontend import importer as _importer
-from blendir.frontend.table import TABLE
-
-assert _importer.TABLE is TABLE
+from blendir.frontend.importer import TABLE
 
 PLANE, MATRIX = (1, 4, 4, 4), (1, 16)
 CHANNELS = ((4,),) * 4
