@@ -7,7 +7,7 @@ STAMP := $(VENV)/.setup-done
 BROWSER := $(VENV)/.browser-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test fast check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(STAMP) $(BROWSER) ## Run pytest, then lit
 	$(BIN)/python -m pytest -n $(JOBS) || status=1; \
 	$(BIN)/lit -sv -j $(JOBS) lit_tests || status=1; \
 	exit $$status
+
+fast: $(STAMP) ## Run the quick tests only
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 
 check: $(STAMP) ## Lint, formatting and types
 	$(BIN)/ruff check .

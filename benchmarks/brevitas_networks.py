@@ -1,10 +1,10 @@
 """
-The networks that come with brevitas_examples, imported directly and by way of QONNX, and compiled.
+Imports the networks of brevitas_examples directly and through QONNX, and compiles them.
 
     python benchmarks/brevitas_networks.py [NAME ...] -o brevitas_networks.jsonl [--frames 8]
 
-Weights are random, scales and statistics those of random frames. Goes on where it was stopped, like networks.py. Prints
-the table of docs/import.md.
+Weights are random. Scales and statistics come from random frames. A second run continues a stopped one, as in
+networks.py. Prints the table of docs/import.md.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ from rich.table import Table
 
 import blendir
 from blendir.models import blendnet20
+from blendir.modules import read_module
 from blendir.passes.stage import STAGES
 from blendir.tools.data import load_images
-from blendir.tools.inputs import read_module
 from blendir.tools.terminal import progress, run_tool
 from blendir.verification import verify
 
@@ -55,7 +55,7 @@ def batches(x: Array, text: str) -> Iterator[Array]:
 
 def timed(what: str, run: Callable[[Array], Array], x: Array, y: Array) -> dict[str, Any]:
     """
-    The accuracy of something that maps frames to class scores, and how long it took.
+    The accuracy of a function from frames to class scores, and its run time.
     """
     right, seconds = 0, 0.0
     for index, part in enumerate(batches(x, what)):
@@ -110,7 +110,7 @@ def measure(path: Path, count: int | None, folder: Path) -> dict[str, Any]:
     results = {name: timed(name, run, x, y) for name, run in runs.items()}
     start = perf_counter()
     with progress("comparing every layer", False, len(x)) as advance:
-        outcome = verify(stages, build.path, x, advance)
+        outcome = verify(build.path, x, stages=stages, progress=advance)
     compared = {
         (name if name == "C++" else f"[{name}]"): {
             "layers": c.layers,

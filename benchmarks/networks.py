@@ -1,11 +1,12 @@
 """
-Every network of the zoo from PyTorch to compiled C++: what it costs to compile, and whether the C++ equals [fixed] in
-every layer.
+Compiles every network of the zoo from PyTorch to C++: its compile time and memory, and whether the C++ equals [fixed]
+in every layer.
 
     python benchmarks/networks.py [NAME ...] -o networks.jsonl [--frames 8]
 
-Formats are calibrated on 8 random frames, other random frames are run. Each network has a process of its own; a line of
-the file is a network, and those that are there already are not measured again. Prints the table of docs/networks.md.
+Formats are calibrated on 8 random frames; the comparison uses other random frames. Each network runs in its own
+operating-system process. A line of the file is a network; networks that are in the file are not measured again. Prints
+the table of docs/networks.md.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import blendir
 from blendir.backends.hls.csim import Csim
 from blendir.models.zoo import ZOO, entry
 from blendir.tools.counts import count
-from blendir.verification import compare, cpp_trace, layer_shapes, tensor_trace
+from blendir.verification import compare, layer_shapes, tensor_trace
 
 Array: TypeAlias = NDArray[Any]
 Columns: TypeAlias = dict[str, Callable[[dict[str, Any]], str]]
@@ -63,8 +64,7 @@ def measure(name: str, frames: int) -> dict[str, Any]:
 
 def compiled(module: ModuleOp, calibration: Array, x: Array, start: float) -> dict[str, Any]:
     """
-    What it costs to compile a module, processor seconds counted from `start`, and whether the C++ equals [fixed] on
-    frames.
+    Compile time (CPU seconds since `start`) and memory of a module, and whether the C++ equals [fixed] on frames.
     """
     fixed = blendir.lower(module, "fixed", calibration)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +72,7 @@ def compiled(module: ModuleOp, calibration: Array, x: Array, start: float) -> di
         seconds = time.process_time() - start
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         reference, output = tensor_trace(fixed, x)
-        trace, y = cpp_trace(Csim(build.module, build.path, Path(folder)), x)
+        trace, y = Csim(build.module, build.path, Path(folder)).trace(x)
     found, first = compare(reference, trace, layer_shapes(fixed), "C++", 0)
     if first is not None:
         print(first, file=sys.stderr)

@@ -1,8 +1,8 @@
 """
-Sizes and operations of the BlendNet paper's networks: ours, counted from the IR, beside what the paper prints and the
-convention of counting that gives its figures.
+Sizes and operations of the BlendNet paper's networks: counted from our IR, printed in the paper, and by the counting
+convention that gives the printed figures.
 
-    python benchmarks/paper_tables.py        # prints the tables of docs/paper-tables.md; takes minutes
+    python benchmarks/paper_tables.py     # prints the tables of docs/paper-tables.md; takes minutes
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def paper_size(row: Row, tokens: int, norm_words: bool) -> float:
 
 def conventions(row: Row) -> dict[str, float]:
     """
-    Each figure by the convention that gives the paper's, or comes nearest. BinaryMixer B/4 alone has its true number of
-    patches in its size.
+    Each figure by the convention that gives the paper's figure or comes nearest to it. Only the size of BinaryMixer B/4
+    uses the true number of patches.
     """
     tokens = row.config.patches if row.name == "binarymixer-b4" else row.config.token_hidden
     size = paper_size(row, tokens, norm_words=not row.name.startswith("blendmixer"))

@@ -1,12 +1,12 @@
 """
-Design points of a network at 340 MHz on xcvu9p: rate, latency and cost of each, and the C++ with FIFOs of exactly the
-emitted depths against the interpreter.
+Design points of a network at 340 MHz on xcvu9p: rate, latency and cost of each, and a comparison of the C++ (with FIFOs
+of exactly the emitted depths) with the interpreter.
 
     python benchmarks/points.py --calibrate TRAIN --data TEST [--images 1000] [--model NAME] [--json]
 
 TRAIN and TEST are frames [N, ..]: .npy files, or .npz files with an array x. Cycles are simulated, resources estimated,
-the clock assumed. Seconds are of CPU, on one thread: `compile` from [fixed] on (lowering, schedule, printing), g++, and
-the C++ on all images as one batch.
+and the clock is assumed. Times are CPU seconds on one thread: `compile` from [fixed] on (lowering, schedule, printing),
+g++, and the C++ on all images as one batch.
 """
 
 from __future__ import annotations

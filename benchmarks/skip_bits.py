@@ -1,11 +1,11 @@
 """
-The accuracy of a network against the bits of its skip paths, in three forms, on labelled images.
+The accuracy of a network for several widths of its skip paths, in three forms, on labelled images.
 
-Form R (the default) folds the batch norm after an addition into the branch before it, so that the skip path carries no
-multiplier; each addition has a format of its own, so a module requantizes once. "R, one format" gives all residual
-streams of one resolution the same format. Form C keeps a scale and shift on every skip. Formats come from calibration
-frames; a value counts as clipped where it stands at a limit of its format. Form R is also compiled, and the class
-scores of the C++ compared with [fixed] on every image.
+Form R (the default) folds the batch norm after an addition into the branch before it. The skip path then has no
+multiplier, and each addition has its own format. "R, one format" gives all residual streams of one resolution the same
+format. Form C keeps a scale and a shift on every skip. Formats come from calibration frames. A value counts as clipped
+if it lies at a limit of its format. Form R is also compiled, and the class scores of the C++ are compared with [fixed]
+on every image.
 
 Everything runs on one thread.
 """
@@ -30,9 +30,9 @@ from xdsl.ir import Operation, SSAValue
 import blendir
 from blendir.dialects.blend import AddOp, element_format, tensor_type
 from blendir.interpreter import main_function, run_module
-from blendir.passes.formats import Formats
-from blendir.passes.quantize import Quantizer, ranges
-from blendir.passes.ranges import Range
+from blendir.passes.quantize.calibration import Range, value_ranges
+from blendir.passes.quantize.formats import Formats
+from blendir.passes.quantize.quantize import quantize_operations
 from blendir.tools.inputs import load_model
 from blendir.tools.terminal import progress, run_tool
 
@@ -52,7 +52,7 @@ def residual_values(module: ModuleOp) -> list[SSAValue]:
 
 def share_formats(module: ModuleOp, found: dict[SSAValue, Range]) -> None:
     """
-    Let residual values of one shape have the range of the largest among them, in place.
+    Gives all residual values of one shape the range of the largest one, in place.
     """
     groups: dict[tuple[int, ...], list[SSAValue]] = {}
     for value in residual_values(module):
@@ -64,13 +64,13 @@ def share_formats(module: ModuleOp, found: dict[SSAValue, Range]) -> None:
 
 def fixed(folded: ModuleOp, bits: int, shared: bool, calibration: Array) -> ModuleOp:
     """
-    A folded module at [fixed] with so many bits on its skip paths.
+    A folded module at [fixed], with skip paths of `bits` bits.
     """
     module = folded.clone()
-    found = ranges(module, calibration)
+    found = value_ranges(module, calibration)
     if shared:
         share_formats(module, found)
-    Quantizer(module, Formats(skip_bits=bits), found).run()
+    quantize_operations(module, Formats(skip_bits=bits), found)
     module.verify()
     return module
 

@@ -74,7 +74,7 @@ def start_up() -> dict[str, float]:
 
 def once(folder: Path, pixels: Array) -> tuple[dict[str, float], dict[str, Any]]:
     """
-    The steps from the model to the program, each for the first time in this process.
+    The steps from the model to the program, each run for the first time in this process.
     """
     import torch
 
@@ -114,7 +114,7 @@ def once(folder: Path, pixels: Array) -> tuple[dict[str, float], dict[str, Any]]
 
 def runners(made: dict[str, Any], images: int) -> dict[str, tuple[int, Callable[[Array], Any]]]:
     """
-    What is compared: how many images a round takes, and how they are run.
+    The candidates: the number of images per round, and the function that runs them.
     """
     import torch
 

@@ -1,9 +1,9 @@
 """
-Table III of the BlendNet paper, made comparable: XNORs in DSPs or in LUTs, everything else the same.
+Table III of the BlendNet paper under equal conditions: XNORs in DSPs or in LUTs, with everything else the same.
 
-First the leaf: what 48 XNORs and their population count take in five forms, synthesised by Yosys before placement.
-Then BlendNet-20 at several rates: one layout per rate, found for XNORs in LUTs, whose binary units are then given
-their XNORs in DSPs (estimated, blendir/passes/resources.py).
+The first table is one XNOR word: 48 XNORs and their population count in five forms, synthesised by Yosys before
+placement. The second is BlendNet-20 at several rates. Each rate has one layout, found for XNORs in LUTs; then the XNORs
+of its binary units move to DSPs (estimated by blendir/hardware/cost.py).
 
     python benchmarks/table3.py CALIBRATION.npy
 """
@@ -19,13 +19,13 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 import blendir
+from blendir import pipeline
 from blendir.dialects import stream
+from blendir.hardware.cost import cost_of, total_cost
+from blendir.hardware.goals import Goals
+from blendir.hardware.primitives import Cost
+from blendir.hardware.schedule import cycles_per_frame, processes
 from blendir.models.zoo import entry
-from blendir.passes import pipeline
-from blendir.passes.devices import device
-from blendir.passes.leaves import Cost
-from blendir.passes.resources import cost_of, total_cost
-from blendir.passes.schedule import cycles_per_frame, processes
 
 sys.path.insert(0, str(Path(__file__).with_name("resources")))
 from compare import synthesise
@@ -85,7 +85,7 @@ def design_table(module: ModuleOp) -> None:
     print("|---|--:|---|--:|--:|--:|--:|")
     for name, goals in POINTS.items():
         plain = module.clone()
-        pipeline.schedule(plain, None, device("xcvu9p").clock_mhz, "lut", None, "xcvu9p", **goals)
+        pipeline.schedule(plain, Goals(device="xcvu9p", **goals))
         cycles = max(map(cycles_per_frame, processes(plain)))
         before = total_cost(map(cost_of, processes(plain)))
         for kind, design in (("LUT", plain), ("DSP", with_dsp_xnor(plain))):

@@ -4,32 +4,55 @@ blendir compiles PyTorch networks that blend binary and fixed-point convolutions
 Importing it needs no torch: only `from_torch` and `from_onnx` do.
 """
 
+from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blendir.compiler import Build
     from blendir.compiler import compile_module as compile
-    from blendir.frontend import from_onnx, from_torch
+    from blendir.evaluation import evaluate
+    from blendir.exploration import explore
+    from blendir.frontend import ImportMismatchError, from_onnx, from_torch
     from blendir.interpreter import run_module as run
-    from blendir.passes.pipeline import lower
+    from blendir.pipeline import lower
+    from blendir.verification import verify
 
-__all__ = ["Build", "compile", "from_onnx", "from_torch", "lower", "run"]
-__version__ = "0.1.0"
+__all__ = [
+    "Build",
+    "ImportMismatchError",
+    "__version__",
+    "compile",
+    "evaluate",
+    "explore",
+    "from_onnx",
+    "from_torch",
+    "lower",
+    "run",
+    "verify",
+]
+__version__ = version("blendir")
 
 HOMES = {
     "Build": ("blendir.compiler", "Build"),
+    "ImportMismatchError": ("blendir.frontend.errors", "ImportMismatchError"),
     "compile": ("blendir.compiler", "compile_module"),
+    "evaluate": ("blendir.evaluation", "evaluate"),
+    "explore": ("blendir.exploration", "explore"),
     "from_onnx": ("blendir.frontend", "from_onnx"),
     "from_torch": ("blendir.frontend", "from_torch"),
-    "lower": ("blendir.passes.pipeline", "lower"),
+    "lower": ("blendir.pipeline", "lower"),
     "run": ("blendir.interpreter", "run_module"),
+    "verify": ("blendir.verification", "verify"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module 'blendir' has no attribute {name!r}")
-    from importlib import import_module
-
     module, attribute = HOMES[name]
     return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -4,40 +4,38 @@ From a module or a PyTorch model to a verified design folder.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
-from blendir.backends.hls.csim import Csim
-from blendir.backends.hls.print_cpp import Design
-from blendir.backends.hls.project import check_destination, project_files, write_project
-from blendir.backends.hls.report import report
-from blendir.backends.hls.report_page import page
-from blendir.dialects.blend.types import ui8
-from blendir.interpreter import input_type
-from blendir.passes import pipeline
-from blendir.passes.devices import device
-from blendir.passes.schedule import SchedulePass
-from blendir.passes.stage import STAGES, Stage, is_stream, reached, stage_of
-from blendir.passes.timing import simulate
+from blendir import pipeline
+from blendir.backends import DEFAULT, backend
+from blendir.backends.design import test_vectors
+from blendir.backends.folder import check_destination, read_report, read_stage, target_of, write_folder
+from blendir.backends.target import Program, Project, Target
+from blendir.hardware.goals import DEVICE, Goals
+from blendir.hardware.timing import simulate
+from blendir.interpreter.run import Outputs
+from blendir.passes.quantize.quantization_error import quantization_report
+from blendir.report.report import add_quantization, report, report_files, software_report
 
 if TYPE_CHECKING:
     from torch import nn
 
-VECTORS = 16
+MEASURED = 8
+"""Calibration frames on which the error of fixed point is measured."""
 
 
 @dataclass
 class Build:
     """
-    A compiled design: its scheduled module, its folder and its report.
+    A compiled design: its module (scheduled, where it is at [stream]), its folder and its report.
     """
 
     module: ModuleOp
@@ -45,48 +43,25 @@ class Build:
     report: dict[str, Any] = field(repr=False)
 
     @cached_property
-    def _csim(self) -> Csim:
-        return Csim(self.module, self.path)
+    def _program(self) -> Program:
+        return target_of(self.report).program(self.module, self.path)
 
-    def csim(self, x: NDArray[Any]) -> NDArray[np.float64]:
+    def csim(self, x: NDArray[Any]) -> Outputs:
         """
-        Runs frames x [N, ..] through the C++ (compiled once); equal to `blendir.run(self.module, x)` bit for bit.
+        Runs frames x [N, ..] through the emitted program (built once); equal to `blendir.run(self.module, x)` bit for
+        bit.
         """
-        return self._csim(x)
+        return self._program(x)
 
 
-def test_vectors(module: ModuleOp, calibration: NDArray[Any] | None) -> NDArray[Any]:
+def open_design(folder: Path) -> Build:
     """
-    The first 16 calibration frames, else 16 seeded random ones.
+    A design that was written before; ValueError where blendir did not make the folder, or cannot run it here.
     """
-    if calibration is not None and len(calibration):
-        return np.asarray(calibration)[:VECTORS]
-    kind = input_type(module)
-    shape = (VECTORS, *kind.get_shape()[1:])
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 256, shape, np.uint8) if kind.element_type == ui8 else rng.normal(size=shape)
-
-
-def lower_all(
-    module: ModuleOp, calibration: NDArray[Any] | None, ctx: Context | None, options: dict[str, Any]
-) -> dict[Stage, ModuleOp]:
-    """
-    The module at its own stage and at every later one up to [stream].
-    """
-    by_pass = pipeline.pass_options(options)
-    stages: dict[Stage, ModuleOp] = {stage_of(module): module}
-    current = module
-    for stage in STAGES[1:]:
-        kind = pipeline.PIPELINE[stage]
-        if reached(current, stage) or is_stream(current):
-            if kind in by_pass:
-                raise ValueError(f"the module is at [{stage_of(module)}]: options of {kind.name} come too late")
-            stages.setdefault(stage_of(current), current)
-            continue
-        chosen = {f"{kind.name}.{name}": value for name, value in by_pass.get(kind, {}).items()}
-        frames = calibration if stage == "fixed" else None
-        current = stages[stage] = pipeline.lower(current, stage, frames, ctx, **chosen)
-    return stages
+    found = read_report(folder)
+    target = target_of(found)
+    target.require_tools()
+    return Build(read_stage(folder, target.stage), folder, found)
 
 
 def compile_module(
@@ -95,7 +70,7 @@ def compile_module(
     *,
     example: NDArray[Any] | None = None,
     calibration: NDArray[Any] | None = None,
-    target: str = "xcvu9p",
+    target: str = DEVICE,
     clock_mhz: float | None = None,
     fps: float | None = None,
     cycles: int | None = None,
@@ -104,40 +79,83 @@ def compile_module(
     bram: int | None = None,
     xnor: Literal["lut", "dsp", "auto"] = "lut",
     preset: Literal["paper"] | None = None,
+    backend: str = DEFAULT,
     ctx: Context | None = None,
+    check: bool = True,
     **options: Any,
 ) -> Build:
     """
     Lowers, schedules and writes a design to the folder `out`.
 
     model: a module at any stage, or an nn.Module with `example` frames. calibration: frames for the formats.
-    target: a device, which the design must fit; clock_mhz: its clock (default: the device's).
-    fps, or cycles per frame: the rate to reach at the least cost; dsp, lut, bram (18 Kbit blocks): upper bounds,
-    without a rate for the fastest design within them; with none of these, a 48-bit word per cycle per binary unit.
+    backend: what writes the folder, as "hls". target: a device, which the design must fit; clock_mhz: its clock
+    (default: the device's). fps, or cycles per frame: the rate to reach at the least cost; dsp, lut, bram (18 Kbit
+    blocks): upper bounds, without a rate for the fastest design within them; with none of these, a 48-bit word per
+    cycle per binary unit.
     preset "paper": the configuration of the BlendNet paper, as far as it can be expressed.
+    check: whether the import is compared with the model, and [folded] with [imported], in float64.
     Options are those of the passes, as `quantize_bits=8`. The folder is replaced only if blendir made it.
     Raises ValueError, PassFailedException or UnsupportedModelError, each with one line that says what to do.
     """
-    destination = Path(out)
-    check_destination(destination)
-    clock = clock_mhz or device(target).clock_mhz
-    goals: dict[str, Any] = {"cycles": cycles, "dsp": dsp, "lut": lut, "bram": bram, "preset": preset}
-    SchedulePass(fps, clock, xnor, **goals).check()
+    goals = Goals(fps, clock_mhz, xnor, cycles, dsp, lut, bram, preset, target)
+    return compile_design(
+        model,
+        Path(out),
+        goals,
+        backend,
+        example=example,
+        calibration=calibration,
+        ctx=ctx,
+        check=check,
+        options=options,
+    )
+
+
+def compile_design(
+    model: ModuleOp | nn.Module,
+    out: Path,
+    goals: Goals,
+    name: str = DEFAULT,
+    *,
+    example: NDArray[Any] | None = None,
+    calibration: NDArray[Any] | None = None,
+    ctx: Context | None = None,
+    check: bool = True,
+    options: Mapping[str, Any],
+) -> Build:
+    """
+    As `compile_module`, with the goals as one object, the name of the backend, and the options of passes.
+    """
+    target = backend(name)
+    check_destination(out)
+    goals.check()
+    if target.stage != "stream" and goals.sets_parallelism:
+        raise ValueError(f"the backend {name} makes no hardware: it takes no rate, no bounds and no preset")
     if not isinstance(model, ModuleOp):
+        from blendir.frontend import from_torch, require_network
+
+        require_network(model)
         if example is None:
             raise ValueError("an nn.Module needs example frames: compile(model, out, example=x)")
-        from blendir.frontend import from_torch
+        model = from_torch(model, example, check)
+    stages = pipeline.lower_stages(model, target.stage, calibration, ctx, check, **options)
+    *_, module = stages.values()
+    if target.stage == "stream":
+        pipeline.schedule(module, goals, ctx)
+    with pipeline.reproducible("emission", module, lambda path: f"blendir-translate --to-{name} {path} -o DIR"):
+        found = reported(target, name, module, goals)
+        if calibration is not None:
+            add_quantization(found, quantization_report(stages["folded"], stages["fixed"], calibration[:MEASURED]))
+        contents = target.files(Project(stages, test_vectors(module, calibration), goals))
+        contents |= {f"ir/{stage}.mlir": str(kept) + "\n" for stage, kept in stages.items()} | report_files(found)
+    write_folder(out, contents)
+    return Build(module, out, found)
 
-        model = from_torch(model, example)
-    if calibration is not None and reached(model, "fixed"):
-        raise ValueError(f"the module is at [{stage_of(model)}]: its formats are fixed, calibration comes too late")
-    stages = lower_all(model, calibration, ctx, options)
-    module = stages["stream"].clone()
-    pipeline.schedule(module, fps, clock, xnor, ctx, target, **goals)
-    stages["stream"] = module
-    design = Design(module)
-    found = report(design, simulate(module), target, clock)
-    contents = project_files(design, stages, test_vectors(module, calibration), target, clock)
-    contents |= {"report.json": json.dumps(found, indent=2) + "\n", "report.html": page(found)}
-    write_project(destination, contents)
-    return Build(module, destination, found)
+
+def reported(target: Target, name: str, module: ModuleOp, goals: Goals) -> dict[str, Any]:
+    """
+    The report of a module at the target's stage: hardware is simulated and estimated.
+    """
+    if target.stage != "stream":
+        return software_report(name)
+    return report(name, target.design(module), simulate(module), goals)

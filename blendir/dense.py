@@ -1,7 +1,7 @@
 """
-The one door between numpy arrays and `dense<>` attributes.
+Conversion between numpy arrays and `dense<>` attributes. All other code uses these functions.
 
-xDSL does not compare the element count of a dense attribute with its shape; these functions do.
+xDSL does not compare the number of elements of a dense attribute with its shape. These functions do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xdsl.ir import Attribute
 
 def storage_dtype(element: Attribute) -> np.dtype[Any]:
     """
-    The numpy type that has the layout of a dense element; i1 is stored as int8 with true = -1 (0xFF).
+    The numpy type with the memory layout of a dense element. i1 is stored as int8, with true = -1 (0xFF).
     """
     match element:
         case Float64Type():
@@ -38,9 +38,9 @@ def storage_dtype(element: Attribute) -> np.dtype[Any]:
 
 def dense_from_numpy(array: NDArray[Any], element: IntegerType | Float64Type) -> DenseIntOrFPElementsAttr[Any]:
     """
-    Wraps an array as a dense attribute of its shape.
+    A dense attribute with the values and the shape of an array.
 
-    Integers must fit the element type; booleans are accepted for i1 only.
+    Integers must fit the element type. Booleans are accepted only for i1.
     """
     dtype = storage_dtype(element)
     if isinstance(element, IntegerType) and element.width.data == 1:
@@ -59,7 +59,7 @@ def dense_to_numpy(attr: DenseIntOrFPElementsAttr[Any]) -> NDArray[Any]:
     """
     The array of a dense attribute (read-only; i1 as bool).
 
-    Raises ValueError when the attribute holds another number of elements than its shape says.
+    Raises ValueError if the number of elements does not match the shape.
     """
     element = cast(Attribute, attr.get_element_type())
     shape = attr.get_shape()

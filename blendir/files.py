@@ -4,6 +4,7 @@ Files that are whole at any moment, whatever happens while they are written.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,3 +26,31 @@ def whole_file(path: Path) -> Generator[Path]:
         raise OSError(error.errno, reason, str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_file(path: Path) -> Generator[Path]:
+    """
+    Yields where to write a result that the user names: as `whole_file`, but no folder is made for it, and a pipe or a
+    device is written to at once. An OSError names the file.
+    """
+    target = path.resolve()
+    if target.is_file() or not target.exists():
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        with whole_file(target) as beside:
+            yield beside
+        return
+    with named(path):
+        yield path
+
+
+@contextmanager
+def named(path: Path) -> Generator[None]:
+    """
+    Makes an OSError name the file or folder that is written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(error.filename or path)) from None

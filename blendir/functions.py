@@ -1,5 +1,5 @@
 """
-Scalar functions that hardware reads from tables.
+Scalar functions that hardware computes by tables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ Reals = NDArray[np.float64]
 
 class Function(StrEnum):
     """
-    A function of one real number; GELU by the error function (Hendrycks and Gimpel, 2016) or by its tanh form.
+    A function of one real number; GELU by the error function (Hendrycks and Gimpel, 2016) or by its tanh form, ELU
+    (Clevert et al., 2016) with alpha 1, Mish (Misra, 2020).
     """
 
     SIGMOID = "sigmoid"
@@ -26,13 +27,35 @@ class Function(StrEnum):
     GELU_TANH = "gelu_tanh"
     SILU = "silu"
     HARDSWISH = "hardswish"
+    ELU = "elu"
+    SOFTPLUS = "softplus"
+    MISH = "mish"
 
 
 FLAT_FROM = {Function.SIGMOID: 7.99, Function.TANH: 3.99, Function.HARDSIGMOID: 3.0}
 """From this magnitude on a monotone function changes by less than `FLAT`."""
+FLAT_BELOW = {
+    Function.GELU: -3.6,
+    Function.GELU_TANH: -3.6,
+    Function.SILU: -9.6,
+    Function.HARDSWISH: -3.0,
+    Function.ELU: -7.3,
+    Function.SOFTPLUS: -7.3,
+    Function.MISH: -9.6,
+}
+"""Below this the others change by less than `FLAT`."""
 FLAT = 7e-4
-LEAST = {Function.GELU: -0.17, Function.GELU_TANH: -0.171, Function.SILU: -0.279, Function.HARDSWISH: -0.375}
-"""A lower bound of the others, which rise from 0 on, and are negative below; but hardswish is 0 again from -3 down."""
+LEAST = {
+    Function.GELU: -0.17,
+    Function.GELU_TANH: -0.171,
+    Function.SILU: -0.279,
+    Function.HARDSWISH: -0.375,
+    Function.MISH: -0.309,
+}
+"""
+A lower bound of those that are not monotone: they rise from 0 on, and are negative below; but hardswish is 0 again from
+-3 down.
+"""
 
 
 def evaluate(function: Function, x: Any) -> Reals:
@@ -57,6 +80,12 @@ def evaluate(function: Function, x: Any) -> Reals:
                 return x / (1 + np.exp(-x))
         case Function.HARDSWISH:
             return x * evaluate(Function.HARDSIGMOID, x)
+        case Function.ELU:
+            return np.asarray(np.where(x > 0, x, np.expm1(np.minimum(x, 0))), np.float64)
+        case Function.SOFTPLUS:
+            return np.logaddexp(0, x)
+        case Function.MISH:
+            return x * np.tanh(np.logaddexp(0, x))
 
 
 def complement(x: Reals) -> Reals:

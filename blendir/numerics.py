@@ -1,7 +1,7 @@
 """
 The arithmetic of blendir on Python integers, fractions and numpy arrays: formats, rounding, thresholds, borders.
 
-Every stage of the compiler, the interpreter and the code generators take their numbers from these functions.
+All stages of the compiler, the interpreter and the code generators use these functions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IntT = TypeVar("IntT", int, Ints)
 
 class Rounding(StrEnum):
     """
-    How an exact value is brought to a coarser grid: `floor(v + 1/2)`, or to nearest with ties to even.
+    How an exact value is rounded to a coarser grid: half up, `floor(v + 1/2)`, or to nearest with ties to even.
     """
 
     HALF_UP = "half_up"
@@ -31,7 +31,7 @@ class Rounding(StrEnum):
 
 class PadMode(StrEnum):
     """
-    What a binary convolution sees outside its input: nothing (zero_exact), bit 1 (plus_one) or bit 0 (minus_one).
+    What a binary convolution reads outside its input: nothing (zero_exact), bit 1 (plus_one) or bit 0 (minus_one).
     """
 
     ZERO_EXACT = "zero_exact"
@@ -109,7 +109,8 @@ class Format:
 
 def round_shift(value: IntT, shift: int, rounding: Rounding = Rounding.HALF_UP) -> IntT:
     """
-    `round(value / 2**shift)`; a negative shift multiplies exactly. No step needs more bits than the value has.
+    `round(value / 2**shift)`; a negative shift multiplies exactly. No intermediate result needs more bits than the
+    value has.
     """
     if shift <= 0:
         return value << -shift
@@ -135,21 +136,21 @@ def saturate(value: IntT, width: int, signed: bool = True) -> IntT:
 ROOT_FRAC = 16
 """Fractional bits of the mantissa of a reciprocal root."""
 ROOT_MANTISSA, ROOT_INDEX, ROOT_SEED = 24, 9, 11
-"""Bits of the normalized radicand, of those that choose a seed, and after the point of a seed."""
+"""Bits of the normalized radicand, leading bits of it that select a seed, and fractional bits of a seed."""
 ROOT_SEEDS = np.array(
     [(math.isqrt((1 << 34) // (2 * t + 1)) + 1) // 2 for t in range(1 << (ROOT_INDEX - 2), 1 << ROOT_INDEX)]
 )
-"""`2**11 / sqrt((t + 1/2) / 2**9)`, rounded, for the leading 9 bits t of a radicand between 1/4 and 1."""
+"""Rounded `2**11 / sqrt((t + 1/2) / 2**9)`, for the leading 9 bits t of a radicand between 1/4 and 1."""
 STANDARD_FRAC = 16
 """Fractional bits of `standardize`."""
-STANDARD_LIMIT = 1 << 31
-"""The largest product of count and magnitude whose squares it can sum."""
 
 
 def reciprocal_root(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """
-    (m, k) with `m * 2**-16 * 2**-k` = `1 / sqrt(v)` for integers v from 1 to 2**62, by a seed from a table and one
-    Newton step, in integers; the relative error is below 2**-16, m has 17 bits.
+    (m, k) with `m * 2**-16 * 2**-k` = `1 / sqrt(v)` for integers v from 1 to 2**62, in integer arithmetic: a seed from
+    a table, then one Newton step.
+
+    The relative error is below 2**-16. m has 17 bits.
     """
     smeared = values
     for shift in (1, 2, 4, 8, 16, 32):
@@ -166,8 +167,7 @@ def standardize(x: Ints, epsilon: int) -> NDArray[np.int64]:
     """
     `(x - mean) / sqrt(variance + epsilon / n**2)` along the last axis of n integers, with 16 fractional bits.
 
-    The sums are exact; n times the largest magnitude is at most `STANDARD_LIMIT` and epsilon below 2**62. The result
-    is off by less than half a unit and 2**-16 of itself.
+    The sums are exact if `widths.fits_norm` holds. The error is below half a unit plus 2**-16 of the result.
     """
     x = x.astype(np.int64)
     n = x.shape[-1]
@@ -180,43 +180,73 @@ def standardize(x: Ints, epsilon: int) -> NDArray[np.int64]:
 
 def signed_bits(low: int, high: int) -> int:
     """
-    The width of the narrowest two's complement integer that holds `low` .. `high`.
+    The width of the narrowest two's complement integer that holds all of `low` .. `high`.
     """
     return max(low.bit_length() if low >= 0 else (-low - 1).bit_length(), max(high, 0).bit_length()) + 1
 
 
-def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
+@dataclass(frozen=True)
+class WindowAxis:
     """
-    The number of kernel positions along one dimension.
+    Windows along one dimension: tap t of output p is input `p * stride + t * dilation - before`.
+
+    `before` and `after` are the positions of padding at the two ends of the input.
     """
-    return (size + 2 * padding - kernel) // stride + 1
+
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+
+    @property
+    def extent(self) -> int:
+        """
+        The positions from the first tap to the last one.
+        """
+        return (self.kernel - 1) * self.dilation + 1
+
+    def outputs(self, size: int) -> int:
+        """
+        The number of windows over `size` positions.
+        """
+        return (size + self.before + self.after - self.extent) // self.stride + 1
 
 
-def border_classes(size: int, kernel: int, stride: int, padding: int) -> tuple[list[int], list[tuple[int, ...]]]:
+def border_classes(size: int, axis: WindowAxis) -> tuple[list[int], list[tuple[int, ...]]]:
     """
-    Groups output positions of one dimension by which kernel taps fall inside the input.
+    The border classes of one dimension: output positions with the same kernel taps inside the input.
 
-    Returns the class of every output position and, per class, the taps that are inside. A 3-tap kernel with padding 1
-    has three classes at stride 1 (top, inside, bottom), two at an even size and stride 2.
+    Returns the class of every output position, and for each class the taps that are inside. A 3-tap kernel with padding
+    1 has three classes at stride 1 (top, inside, bottom), and two at an even size and stride 2.
     """
     taps: list[tuple[int, ...]] = []
     classes: list[int] = []
-    for position in range(output_size(size, kernel, stride, padding)):
-        start = position * stride - padding
-        inside = tuple(tap for tap in range(kernel) if 0 <= start + tap < size)
+    for position in range(axis.outputs(size)):
+        start = position * axis.stride - axis.before
+        inside = tuple(tap for tap in range(axis.kernel) if 0 <= start + tap * axis.dilation < size)
         if inside not in taps:
             taps.append(inside)
         classes.append(taps.index(inside))
     return classes, taps
 
 
+def of_inputs(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
+    """
+    A number for each channel [I] beside the weights [O, I / groups, ..] that it is multiplied with.
+    """
+    share = values.reshape(-1, weights.shape[1])
+    spread = np.repeat(share, len(weights) // len(share), axis=0)
+    return spread.reshape(*spread.shape, *[1] * (weights.ndim - 2))
+
+
 def outside_sums(
     weights: NDArray[Any], rows: Sequence[tuple[int, ...]], columns: Sequence[tuple[int, ...]]
 ) -> NDArray[Any]:
     """
-    Per output channel and border class, the sum of the weights whose taps fall outside the input.
+    For each output channel and border class, the sum of the weights whose taps lie outside the input.
 
-    weights: [O, I, KH, KW]; rows, columns: the taps inside, from `border_classes`. Returns [O, rows, columns].
+    weights: [O, I / groups, KH, KW]; rows, columns: the taps inside, from `border_classes`. Returns [O, rows, columns].
     """
     per_tap = weights.sum(axis=1)
     total = per_tap.sum(axis=(1, 2))
@@ -226,7 +256,8 @@ def outside_sums(
 
 def first_integer(holds: Callable[[int], bool], low: int, high: int) -> int:
     """
-    The smallest v in `low` .. `high` for which the monotone predicate holds, else `high + 1`, by bisection.
+    The smallest v in `low` .. `high` for which the monotone predicate holds, found by bisection; `high + 1` if it holds
+    for none.
     """
     high += 1
     while low < high:
@@ -240,9 +271,10 @@ def first_integer(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 def first_double(holds: Callable[[float], bool], guess: float) -> float:
     """
-    The smallest finite double for which the monotone predicate holds, else infinity; -inf when it always holds.
+    The smallest finite double for which the monotone predicate holds; infinity if it holds for none, -inf if it holds
+    for all.
 
-    `guess` is any starting point; the search brackets it by growing powers of two and then bisects over the doubles.
+    `guess` is any starting point. The search brackets the result in growing steps, then bisects over the doubles.
     """
     low, high = -math.inf, math.inf
     step = 2
@@ -271,7 +303,7 @@ def first_double(holds: Callable[[float], bool], guess: float) -> float:
 
 def _order_key(value: float) -> int:
     """
-    Numbers the doubles in their order; zero has key 0.
+    Numbers the doubles in ascending order; zero has key 0.
     """
     bits = int(np.float64(abs(value)).view(np.int64))
     return -bits if value < 0 else bits

@@ -1,8 +1,8 @@
 """
-Bits in words: the storage order (48 channels to a word) and the order in which processing elements take a window.
+Bits in words: the storage order (48 channels per word), and the order in which processing elements read a window.
 
-Bit 1 stands for +1 and bit 0 for -1; unused lanes are 0 in both operands of a product, so that the dot product of n
-real lanes is `n - 2 * popcount(a ^ w)` whatever the number of words.
+Bit 1 is +1 and bit 0 is -1. Unused lanes are 0 in both operands of a product. So the dot product of n used lanes is `n
+- 2 * popcount(a ^ w)`, for any number of words.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def word_count(lanes: int) -> int:
 
 def pack_words(bits: Bits, axis: int) -> Words:
     """
-    Packs one axis into words: lane i goes to bit i % 48 of word i // 48; missing lanes are 0.
+    Packs one axis into words. Lane i becomes bit i % 48 of word i // 48; missing lanes are 0.
 
     bits: [.., C, ..] of bool. Returns int64 with ceil(C / 48) in place of C.
     """
@@ -52,16 +52,37 @@ def unpack_words(words: Words, axis: int) -> Bits:
 
 def place_lanes(bits: Bits, lanes: NDArray[np.int64], count: int) -> Bits:
     """
-    Spreads the last axis to `48 * count` lanes: element i goes to lane `lanes[i]`, the others are 0.
+    Spreads the last axis to `48 * count` lanes. Element i goes to lane `lanes[i]`; the other lanes are 0.
     """
     spread = np.zeros((*bits.shape[:-1], count * WORD_BITS), np.bool_)
     spread[..., lanes] = bits
     return spread
 
 
+def of_groups(weights: NDArray[Any], groups: int) -> NDArray[Any]:
+    """
+    What each output reads of weights for all channels: [O, C, ..] to [O, C / groups, ..].
+    """
+    outputs, channels, *taps = weights.shape
+    parts = weights.reshape(groups, outputs // groups, groups, channels // groups, *taps)
+    each = np.arange(groups)
+    return parts[each, :, each].reshape(outputs, channels // groups, *taps)
+
+
+def in_groups(weights: NDArray[Any], groups: int) -> NDArray[Any]:
+    """
+    The inverse, with zeros for the channels of other groups.
+    """
+    outputs, share, *taps = weights.shape
+    spread = np.zeros((groups, outputs // groups, groups, share, *taps), weights.dtype)
+    each = np.arange(groups)
+    spread[each, :, each] = weights.reshape(groups, outputs // groups, share, *taps)
+    return spread.reshape(outputs, groups * share, *taps)
+
+
 def window_order(weights: NDArray[Any]) -> NDArray[Any]:
     """
-    The order in which a processing element takes a window: element `tap * C + channel`.
+    The order in which a processing element reads a window: element `tap * C + channel`.
 
     weights: [O, C, KH, KW]. Returns [O, KH * KW * C].
     """
@@ -82,7 +103,7 @@ def in_beats(matrix: NDArray[Any], lanes: int) -> NDArray[Any]:
 
 def pack_beats(values: NDArray[Any], width: int) -> NDArray[np.uint8]:
     """
-    Beats of integers as little-endian bytes: element j lies at bits [j * width, (j + 1) * width).
+    Beats of integers as little-endian bytes. Element j lies at bits [j * width, (j + 1) * width).
 
     values: [.., elements]. Returns uint8 [.., ceil(elements * width / 8)].
     """

@@ -1,5 +1,5 @@
 """
-Comparing stages and the compiled C++ with each other: integers, every layer, every frame.
+Comparing stages and the emitted program with each other: integers, every layer, every frame.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
-from blendir.backends.hls.csim import Csim, frame_order
-from blendir.dialects import blend, stream
+from blendir.backends.design import frame_order, layer_results
+from blendir.backends.folder import integer_stages, read_report, target_of
+from blendir.backends.target import Program, Target, Trace
+from blendir.dialects import blend
 from blendir.dialects.blend import BlendOp, WordType, tensor_type
-from blendir.dialects.stream import ProcessOp
+from blendir.dialects.blend.shape import MoveOp
 from blendir.interpreter import run_module
-from blendir.interpreter.run import chunks
+from blendir.interpreter.run import Outputs, chunks, listed
 from blendir.packing import unpack_words
 
 Array = NDArray[Any]
-Trace = dict[str, Array]
-CPP = "C++"
-MOVES = (blend.ConstantOp, blend.ReshapeOp, blend.TransposeOp, blend.ConcatOp)
-PLUMBING = (stream.SourceOp, stream.SinkOp, stream.WindowOp, stream.ForkOp, stream.ConcatOp, stream.ReorderOp)
+MOVES = (blend.ConstantOp, MoveOp)
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,9 @@ def layer_shapes(module: ModuleOp) -> dict[str, tuple[str, tuple[int, ...]]]:
     return shapes
 
 
-def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Array]:
+def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     """
-    The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and the output.
+    The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and what comes out.
     """
     trace: Trace = {}
 
@@ -115,30 +114,18 @@ def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Array]:
     return trace, run_module(module, x, observe)
 
 
-def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Array]:
+def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     """
     The same at [stream].
     """
     trace: Trace = {}
 
     def observe(op: Operation, index: int, value: Array) -> None:
-        if isinstance(op, ProcessOp) and not isinstance(op, PLUMBING):
-            trace[op.layers[index]] = value.reshape(len(value), -1)[:, frame_order(op, index)]
+        for process, result, layer in layer_results([op]):
+            if result == index:
+                trace[layer] = value.reshape(len(value), -1)[:, frame_order(process, index)]
 
     return trace, run_module(module, x, observe)
-
-
-def cpp_trace(csim: Csim, x: Array) -> tuple[Trace, Array]:
-    """
-    The same of the compiled C++.
-    """
-    y = csim(x)
-    trace: Trace = {}
-    for op in csim.design.processes:
-        if not isinstance(op, PLUMBING):
-            for index, layer in enumerate(op.layers):
-                trace[layer] = csim.traced(op, index).reshape(len(x), -1)[:, frame_order(op, index)]
-    return trace, y
 
 
 def compare(
@@ -176,26 +163,40 @@ def compare(
     return result, first
 
 
+def wrong_outputs(got: Outputs, want: Outputs) -> int:
+    """
+    How many numbers of all outputs differ.
+    """
+    return sum(int((a != b).sum()) for a, b in zip(listed(got), listed(want), strict=True))
+
+
 def verify(
-    stages: Mapping[str, ModuleOp],
-    folder: Path,
+    folder: str | Path,
     x: Array,
+    *,
+    stages: Mapping[str, ModuleOp] | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verification:
     """
-    Runs frames x [N, ..] through [fixed], [packed], [stream] and the C++ of a design folder, and compares every layer.
+    Runs frames x [N, ..] through [fixed], the later stages and the program of a design folder, and compares every
+    layer.
 
-    `progress` is told the number of frames done.
+    stages: those of the folder, where they are read already. `progress` is told the number of frames done.
+    Raises ValueError where blendir did not make the folder or cannot build it here.
     """
+    folder = Path(folder)
+    target = target_of(read_report(folder))
+    target.require_tools()
+    stages = integer_stages(folder) if stages is None else stages
     outcome = Verification()
     shapes = layer_shapes(stages["fixed"])
-    with tempfile.TemporaryDirectory(prefix="blendir-verify-") as trace_folder:
-        csim = Csim(stages["stream"], folder, Path(trace_folder))
+    with tempfile.TemporaryDirectory(prefix="blendir-verify-") as record:
+        program = target.program(stages[target.stage], folder, Path(record))
         for part in chunks(np.asarray(x)):
             reference, output = tensor_trace(stages["fixed"], part)
-            for stage, (trace, y) in others(stages, csim, part):
+            for stage, (trace, y) in others(target, stages, program, part):
                 found, first = compare(reference, trace, shapes, stage, outcome.images)
-                found.mismatches += int((y != output).sum())
+                found.mismatches += wrong_outputs(y, output)
                 total = outcome.comparisons.setdefault(stage, Comparison(stage, found.layers))
                 total.numbers += found.numbers
                 total.mismatches += found.mismatches
@@ -205,10 +206,13 @@ def verify(
     return outcome
 
 
-def others(stages: Mapping[str, ModuleOp], csim: Csim, x: Array) -> Iterator[tuple[str, tuple[Trace, Array]]]:
+def others(
+    target: Target, stages: Mapping[str, ModuleOp], program: Program, x: Array
+) -> Iterator[tuple[str, tuple[Trace, Outputs]]]:
     """
     The traces of everything that is compared with [fixed].
     """
-    yield "packed", tensor_trace(stages["packed"], x)
-    yield "stream", stream_trace(stages["stream"], x)
-    yield CPP, cpp_trace(csim, x)
+    for stage, trace in (("packed", tensor_trace), ("stream", stream_trace)):
+        if stage in stages:
+            yield stage, trace(stages[stage], x)
+    yield target.language, program.trace(x)

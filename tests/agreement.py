@@ -17,7 +17,7 @@ import blendir
 from blendir.backends.hls.csim import Csim
 from blendir.dialects.blend import BlendOp
 from blendir.interpreter import run_module
-from blendir.verification import compare, cpp_trace, layer_shapes, stream_trace, tensor_trace
+from blendir.verification import compare, layer_shapes, stream_trace, tensor_trace
 
 CLOSE = 1e-9
 
@@ -38,7 +38,7 @@ def imported(model: nn.Module, frames: Tensor) -> ModuleOp:
     """
     module = blendir.from_torch(model, frames[:1])
     with float64(model), torch.no_grad():
-        want = model(frames if frames.dtype == torch.uint8 else frames.double()).numpy()
+        want = model(frames if not frames.is_floating_point() else frames.double()).numpy()
     np.testing.assert_allclose(run_module(module, frames.numpy()), want, CLOSE, CLOSE)
     return module
 
@@ -82,7 +82,7 @@ def check_cpp(stages: dict[str, ModuleOp], frames: Tensor, folder: Path, fps: fl
     (folder / "trace").mkdir()
     x = frames.numpy()
     reference, output = tensor_trace(stages["fixed"], x)
-    trace, y = cpp_trace(Csim(build.module, build.path, folder / "trace", bounded=True), x)
+    trace, y = Csim(build.module, build.path, folder / "trace", bounded=True).trace(x)
     assert_equal(reference, trace, stages["fixed"], "C++")
     np.testing.assert_array_equal(y, output)
     return build

@@ -2,18 +2,39 @@
 What all tests share.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from commands import FACTORY, SHAPE, run
 
 from blendir.backends.hls import csim
 
-# workers of pytest-xdist would fight for the cores
-torch.set_num_threads(1)
+SLOW = frozenset(
+    """
+    test_backends test_brevitas test_commands_compile test_commands_files test_commands_opt test_commands_verify
+    test_compared test_cpp test_csim test_digits test_ends test_explore test_faults test_frontend_given
+    test_frontend_layers test_frontend_models test_frontend_operands test_frontend_quantizers test_hostile_names
+    test_levels test_memory_top test_mixer test_mutations test_onnx test_passes test_planes test_public
+    test_quantization_error test_random_networks test_realtobinary test_resources test_streams test_training test_units
+    test_wide_networks test_xnor_dsp test_zoo_networks
+    """.split()
+)
+"""Files that compile C++, draw many networks or run tools: `make fast` leaves them out."""
+
+# workers of pytest-xdist would fight for the cores; PyTorch reads this when it is imported
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Marks the tests of slow files.
+    """
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -53,7 +53,7 @@ def expected(model: nn.Module, x: Tensor) -> np.ndarray:
     What PyTorch computes in float64.
     """
     model = copy.deepcopy(model).double().eval()
-    x = x if x.dtype == torch.uint8 else x.double()
+    x = x if not x.is_floating_point() else x.double()
     with torch.no_grad(), Wide():
         return model(x).double().numpy()
 

@@ -18,9 +18,9 @@ from xdsl.passes import ModulePass
 
 from blendir import lower, run
 from blendir.dialects import blend
+from blendir.hardware.schedule import SchedulePass
 from blendir.numerics import PadMode
-from blendir.passes.fold_bn import FoldBNPass
-from blendir.passes.schedule import SchedulePass
+from blendir.passes.fold.fold_bn import FoldBNPass
 from blendir.universe import BLENDIR_UNIVERSE
 
 Reals = NDArray[np.float64]

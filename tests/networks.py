@@ -1,169 +1,89 @@
 """
-Small random networks in the shapes of the field, one per seed.
+Small random networks in the shapes of the field, one per seed or drawn by hypothesis.
 
 Everything that makes compilers of binary networks fail is drawn often: odd sizes, strides, every padding, channel
-counts around 48, batch norms of either sign, with zero scales and with means that accumulators hit exactly.
+counts around 48, batch norms of either sign, with zero scales and with means that accumulators hit exactly, functions
+between a batch norm and its sign, numbers of any magnitude, zeros, dead channels, averages of averages, functions of
+two computed operands, and names that end comments.
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
+import numpy as np
 import torch
-from draws import CHANNELS, Draws
-from layers import BinaryConv, BinaryLinear, ChannelsLast, GlobalMean, Join, Normalize, Sign, Sum, float64
+from groups import Groups
+from hypothesis import strategies as st
+from layers import BinaryLinear, ChannelsLast, GlobalMean, Join, Normalize, Scale, Several, Sign
+from parameters import Parameters
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+
+import blendir
+from blendir.dialects.blend import BlendOp
 
 FRAMES = 6
-SLOPES = (-0.5, 0.0, 0.125, 0.25, 1.0, 1.75)
+ENDS = (
+    "",
+    "\n#error escaped\n//",
+    "\\",
+    "??/",
+    "*/ int",
+    "\r\n}",
+    "\u2028\u540d\U0001f600",
+    '"',
+    "\0",
+    "/*",
+    "<b>%s{}$@`",
+)
+"""What names of layers may end with: C++, MLIR and HTML have a meaning for it."""
+MODULES = ("int", "Sequential", "\u00e9", "\u540d\u524d", "a b", "x*/", "0", "_", "main", "%s{}")
+"""Names of modules that PyTorch can trace."""
 
 
 @dataclass
 class RandomNetwork:
     """
-    A network in eval mode, frames for it, and what it is made of.
+    A network in eval mode, frames for it, how it is lowered, and what it is made of.
     """
 
     model: nn.Module
     frames: Tensor
     features: set[str]
+    ends: tuple[str, ...] = ("",)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Of fold-bn and quantize."""
+    calibrated: bool = True
 
     def __repr__(self) -> str:
-        return f"{tuple(self.frames.shape)} {self.frames.dtype}, {sorted(self.features)}: {self.model}"
+        lowered = f"{self.options}, {self.ends}" + ("" if self.calibrated else ", no calibration")
+        return f"{tuple(self.frames.shape)} {self.frames.dtype}, {sorted(self.features)}, {lowered}: {self.model}"
+
+    def imported(self) -> ModuleOp:
+        """
+        The network at [imported], its layers renamed.
+        """
+        module = blendir.from_torch(self.model, self.frames[:1])
+        for index, op in enumerate(module.walk()):
+            if isinstance(op, BlendOp) and op.layer is not None:
+                op.layer = StringAttr(op.layer_name + self.ends[index % len(self.ends)])
+        return module
 
 
-class Builder(Draws):
+class Builder(Groups):
     """
-    Draws groups of layers, real values to real values, and whole networks.
+    Draws whole networks.
     """
-
-    def binary_block(self) -> list[nn.Module]:
-        """
-        Sign and binary convolution; what follows sees the accumulators.
-        """
-        layers: list[nn.Module] = [self.norm()] if self.chance(0.2) else []
-        layers.append(self.sign())
-        if self.chance(0.15):
-            layers.append(self.max_pool("bits"))
-        layers.append(self.binary_conv())
-        if self.chance(0.35):
-            layers.append(self.max_pool("accumulators"))
-        return [*layers, *self.after_accumulators()]
-
-    def after_accumulators(self) -> list[nn.Module]:
-        layers: list[nn.Module] = []
-        if self.chance(0.8):
-            layers.append(self.norm())
-        if self.chance(0.5):
-            layers.append(self.activation())
-            if self.chance(0.2):
-                layers.append(self.norm())
-                self.note("norm after activation")
-        return layers
-
-    def main_path(self, outputs: int) -> list[nn.Module]:
-        """
-        A binary branch that keeps the frame.
-        """
-        layers = [self.sign(), self.binary_conv(outputs, keep=True)]
-        return [*layers, *self.after_accumulators()]
-
-    def residual(self) -> list[nn.Module]:
-        self.note("identity skip")
-        main = nn.Sequential(*self.main_path(self.channels))
-        return [Sum(main, nn.Identity()), *([self.norm()] if self.chance(0.7) else [])]
-
-    def downsample(self) -> list[nn.Module]:
-        if any(n % 2 for n in self.size):
-            return self.residual()
-        self.note("downsampling skip")
-        channels, outputs = self.channels, self.random.choice(CHANNELS)
-        alpha = self.chance(0.5)
-        main = [self.sign(), BinaryConv(channels, outputs, 3, 2, 1, 0.0, alpha)]
-        self.channels, self.size = outputs, (self.size[0] // 2, self.size[1] // 2)
-        main += self.after_accumulators()
-        skip = (nn.AvgPool2d(2), nn.Conv2d(channels, outputs, 1, bias=False), self.norm())
-        return [Sum(nn.Sequential(*main), nn.Sequential(*skip)), self.norm()]
-
-    def adds_in_a_row(self) -> list[nn.Module]:
-        self.note("adds in a row")
-        channels = self.channels
-        mains = [nn.Sequential(*self.main_path(channels)) for _ in range(2)]
-        return [Sum(*mains, nn.Identity())]
-
-    def add_of_forks(self) -> list[nn.Module]:
-        self.note("add of forks")
-        channels, outputs = self.channels, self.width()
-        shared = self.norm() if self.chance(0.6) else self.activation()
-        mains: list[nn.Module] = []
-        for _ in range(2):
-            self.channels = channels
-            mains.append(nn.Sequential(*self.main_path(outputs)))
-        return [shared, Sum(*mains), *([self.norm()] if self.chance(0.5) else [])]
-
-    def concat_twice(self) -> list[nn.Module]:
-        self.note("concat of itself")
-        first = self.norm() if self.chance(0.5) else nn.Identity()
-        self.channels *= 2
-        return [first, Join(nn.Identity(), nn.Identity())]
-
-    def concat(self) -> list[nn.Module]:
-        self.note("concat of branches")
-        channels, total = self.channels, 0
-        branches: list[nn.Module] = []
-        for _ in range(self.random.choice((2, 2, 3))):
-            self.channels = channels
-            if self.chance(0.2):
-                branches.append(nn.Sequential(self.norm()))
-            else:
-                branches.append(nn.Sequential(*self.main_path(self.random.choice((1, 3, 5, 16, 49)))))
-            total += self.channels
-        self.channels = total
-        return [Join(*branches)]
-
-    def concat_of_bits(self) -> list[nn.Module]:
-        self.note("concat of bits")
-        channels, total = self.channels, 0
-        branches: list[nn.Module] = [nn.Sequential(self.norm(), self.sign())]
-        total = channels
-        for _ in range(self.random.choice((1, 2))):
-            self.channels = channels
-            branches.append(nn.Sequential(*self.main_path(self.random.choice((2, 5, 20, 47, 50))), self.sign()))
-            total += self.channels
-        self.channels = total
-        layers: list[nn.Module] = [Join(*branches)]
-        if self.chance(0.3):
-            layers.append(self.max_pool("bits"))
-        return [*layers, self.binary_conv(), *self.after_accumulators()]
-
-    def norm_before_padding(self) -> list[nn.Module]:
-        """
-        What lies before is an input, an addition, a pool, or anything.
-        """
-        self.note("norm before padded conv")
-        outputs = self.random.choice(CHANNELS)
-        layers: list[nn.Module] = [self.norm(), nn.Conv2d(self.channels, outputs, 3, padding=1)]
-        self.channels = outputs
-        return layers
-
-    def pool(self) -> list[nn.Module]:
-        return [self.max_pool("reals") if self.chance(0.3) else self.avg_pool()]
-
-    def conv_on_bits(self) -> list[nn.Module]:
-        unit = self.chance(0.5)
-        self.note("conv on 0 and 1" if unit else "real conv on bits")
-        return [Sign(self.chance(0.5), unit), self.real_conv(), *self.after_accumulators()]
-
-    def sign_of_accumulators(self) -> list[nn.Module]:
-        self.note("sign of accumulators")
-        first = [self.sign(), self.binary_conv()]
-        norms = [self.norm()] if self.chance(0.8) else []
-        return [*first, *norms, self.sign(), self.binary_conv(), *self.after_accumulators()]
-
-    # Whole networks
 
     def first(self) -> list[nn.Module]:
+        if self.averages:
+            self.size = (1, 1)
+            layers = [Normalize(120, 32)] if self.pixels else []
+            return [*layers, *(nn.AvgPool2d(window) for window in self.averages), self.activation()]
         match self.random.choice(("stem", "stem", "stem", "bits", "norm", "nothing")):
             case "stem":
                 self.note("real stem")
@@ -197,8 +117,23 @@ class Builder(Draws):
             self.pool,
             self.conv_on_bits,
             self.sign_of_accumulators,
+            *[self.activation_before_sign] * 4,
+            *[self.combination] * 5,
+            self.cut,
+            self.centered,
+            self.thermometer,
+            self.bordered_sign,
+            self.far,
+            self.far_apart,
+            self.dead,
+            self.picks,
+            self.conv_on_levels,
+            self.conv_in_groups,
+            *[self.lines] * 2,
+            self.transposed,
+            *[self.wide_windows] * 4,
         )
-        return [m for _ in range(self.random.choice((1, 2, 2, 3))) for m in self.random.choice(groups)()]
+        return [m for _ in range(self.random.choice((1, 2, 3, 3))) for m in self.random.choice(groups)()]
 
     def flat(self) -> list[nn.Module]:
         last = self.chance(0.4)
@@ -231,7 +166,7 @@ class Builder(Draws):
                 return [*self.flat(), self.sign(), first, nn.BatchNorm1d(hidden), self.sign(), last]
 
     def tail(self) -> list[nn.Module]:
-        match self.random.choice(("head", "head", "head", "heads", "bits", "reals")):
+        match self.random.choice(("head", "head", "head", "heads", "bits", "unit bits", "levels", "reals", "far")):
             case "head":
                 return self.head()
             case "heads":
@@ -240,77 +175,107 @@ class Builder(Draws):
             case "bits":
                 self.note("bits as output")
                 return [self.sign()]
+            case "unit bits":
+                self.note("0 and 1 as output")
+                return [Sign(unit=True)]
+            case "levels":
+                self.note("levels as output")
+                return [self.norm(), self.levels()]
+            case "far":
+                self.note("output of any magnitude")
+                return [self.norm(), Scale(self.magnitude())]
             case _:
                 self.note("frames as output")
                 return [self.norm()]
 
-    def build(self) -> RandomNetwork:
-        seed = self.random.getrandbits(31)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            model = nn.Sequential(*self.first(), *self.body(), *self.tail())
-        shape = (FRAMES, *self.input)
+    def ends(self) -> tuple[str, ...]:
+        """
+        What every so many layers' names end with.
+        """
+        if self.chance(0.5):
+            return ("",)
+        self.note("hostile names")
+        return tuple(self.random.choice(ENDS) for _ in range(3))
+
+    def options(self) -> dict[str, Any]:
+        widths = (24,) if self.averages else (3, 4, 8, 16, 16, 24)
+        return {
+            "fold_bn_residual": self.random.choice(("renormalize", "affine")),
+            "quantize_bits": self.random.choice(widths),
+            "quantize_skip_bits": self.random.choice((8, 16, 24)),
+            "quantize_rounding": self.random.choice(("half_up", "half_even")),
+        }
+
+    def draw_frames(self, numbers: np.random.Generator) -> Tensor:
+        """
+        Frames of one of many kinds, float ones of any magnitude.
+        """
+        shape = (2 if self.averages else FRAMES, *self.input)
+        kind = self.random.choice(("normal", "normal", "half zeros", "positive", "whole"))
+        self.note(f"frames: {kind}")
         if self.pixels:
-            frames = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+            self.note("uint8 input")
+            frames = numbers.integers(200 if kind == "positive" else 0, 256, shape)
+            if self.apart.random() > 0.75:
+                self.note("int8 input")
+                return torch.from_numpy((frames - 128).astype(np.int8))
         else:
-            frames = torch.randn(shape, generator=generator)
-        self.note("uint8 input" if self.pixels else "float input")
-        self.parameters(model, frames)
-        return RandomNetwork(model, frames, self.features)
+            self.note("float input")
+            frames = numbers.uniform(0.9, 1.0, shape) if kind == "positive" else numbers.normal(size=shape)
+            frames = np.rint(3 * frames) if kind == "whole" else frames
+        if kind == "half zeros":
+            frames = np.abs(frames) * (numbers.random(shape) < 0.5)
+        if self.pixels:
+            return torch.from_numpy(frames.astype(np.uint8))
+        if kind != "whole" and self.chance(0.25):
+            self.note("input of any magnitude")
+            frames = frames * self.magnitude()
+        return torch.from_numpy(frames.astype(np.float32))
 
-    def parameters(self, model: nn.Module, frames: Tensor) -> None:
+    def named(self, layers: list[nn.Module]) -> nn.Sequential:
         """
-        Draws scales, shifts and slopes around what the frames show.
+        Layers one after another, under names of all kinds.
         """
-        model.train()
-        handles = [m.register_forward_hook(self.draw_norm) for m in model.modules() if isinstance(m, _BatchNorm)]
-        with float64(model), torch.no_grad():
-            for module in model.modules():
-                if isinstance(module, nn.PReLU):
-                    slopes = [self.random.choice(SLOPES) for _ in range(module.weight.numel())]
-                    module.weight.copy_(torch.tensor(slopes))
-            model(frames if frames.dtype == torch.uint8 else frames.double())
-        for handle in handles:
-            handle.remove()
-        model.eval()
+        if self.chance(0.7):
+            return nn.Sequential(*layers)
+        self.note("names of modules")
+        named = ((f"{self.random.choice(MODULES)}{index or ''}", layer) for index, layer in enumerate(layers))
+        return nn.Sequential(OrderedDict(named))
 
-    def draw_norm(self, norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
-        """
-        Statistics near the measured ones. Of integers every number is dyadic, so that PyTorch's arithmetic is exact
-        and ties stay ties.
-        """
-        assert isinstance(norm, _BatchNorm)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        x = inputs[0].transpose(0, 1).flatten(1)
-        norm.running_mean.copy_(x.mean(1))
-        norm.running_var.copy_(x.var(1).clamp(min=0.02))
-        zeros = self.chance(0.2)
-        if zeros:
-            self.note("zero means")
-            norm.running_mean.zero_()
-        exact = bool((x == x.round()).all())
-        if exact:
-            self.note("integer means")
-            norm.eps = 0.0
-            norm.running_mean.copy_(norm.running_mean.round())
-            norm.running_var.copy_(4.0 ** torch.round(torch.log2(norm.running_var) / 2))
-        if norm.affine:
-            for channel in range(norm.num_features):
-                gamma = self.random.choice((0.5, 1.0, 1.5, 1.0, -1.0, -0.5, 0.0))
-                beta = self.random.choice((0.0, 0.0, 0.25, -0.5))
-                if gamma <= 0:
-                    self.note("negative gamma" if gamma < 0 else "gamma 0")
-                if not exact:
-                    gamma, beta = gamma * self.random.uniform(0.7, 1.4), beta + self.random.uniform(-0.3, 0.3)
-                norm.weight[channel], norm.bias[channel] = gamma, beta
-        with torch.no_grad():
-            return norm.eval().forward(inputs[0])
+    def build(self) -> RandomNetwork:
+        numbers = np.random.default_rng(self.random.getrandbits(31))
+        (self.apart,) = numbers.spawn(1)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.random.getrandbits(31))
+            model = self.named([*self.first(), *self.body(), *self.tail()])
+        frames = self.draw_frames(numbers)
+        Parameters(numbers, self.note).draw(model, frames)
+        calibrated = self.chance(0.85)
+        if self.apart.random() < 0.2:
+            self.note("the class too")
+            model = Several(model, bool(self.apart.random() < 0.5)).eval()
+        return RandomNetwork(model, frames, self.features, self.ends(), self.options(), calibrated)
 
 
-def random_network(seed: int) -> RandomNetwork:
+def random_network(source: int | Random) -> RandomNetwork:
     """
-    The network of a seed.
+    The network of a seed, or of what hypothesis draws.
     """
-    return Builder(seed).build()
+    random = source if isinstance(source, Random) else Random(source)
+    while not is_finite((network := Builder(random).build()).model):
+        pass
+    return network
+
+
+def is_finite(model: nn.Module) -> bool:
+    """
+    Whether parameters and statistics have not left the range of floats.
+    """
+    return all(bool(v.isfinite().all()) for v in model.state_dict().values())
+
+
+def networks() -> st.SearchStrategy[RandomNetwork]:
+    """
+    Networks that shrink: to fewer and simpler layers.
+    """
+    return st.builds(random_network, st.randoms(use_true_random=False))

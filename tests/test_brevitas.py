@@ -13,11 +13,13 @@ import pytest
 import torch
 from agreement import check_cpp, imported, lowered
 from onnx_files import executed
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from xdsl.dialects.builtin import ModuleOp, f64
 
 import blendir
 from blendir.dialects.blend import BinaryConv2dOp, BinaryLinearOp, BlendOp, ClampOp, Conv2dOp, ThresholdOp, tensor_type
+from blendir.models.checkpoint import load_weights
 
 with warnings.catch_warnings():
     # of libraries that Brevitas looks for
@@ -213,3 +215,36 @@ def test_thresholds_behind_a_clamp_are_exact():
     frames = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])
     module = blendir.from_torch(model, frames)
     np.testing.assert_array_equal(blendir.run(blendir.lower(module, "folded"), frames.numpy()), [[0.5], [-0.5]])
+
+
+def quantized() -> nn.Module:
+    return nn.Sequential(
+        qnn.QuantConv2d(3, 4, 3, weight_bit_width=4),
+        nn.BatchNorm2d(4),
+        qnn.QuantReLU(bit_width=4),
+        nn.Flatten(),
+        qnn.QuantLinear(64, 2, bias=True, weight_bit_width=4),
+        qnn.QuantIdentity(bit_width=8),
+    )
+
+
+def test_checkpoints_with_scales_that_brevitas_makes(tmp_path: Path):
+    trained = quantized()
+    trained(torch.randn(8, 3, 6, 6))
+    trained.eval()
+    path = tmp_path / "w.safetensors"
+    scales = {key: value for key, value in trained.state_dict().items() if key.endswith("scaling_impl.value")}
+    assert scales.keys().isdisjoint(quantized().state_dict())
+    for kept in (trained.state_dict(), {f"module.{key}": value for key, value in trained.state_dict().items()}):
+        save_file(kept, path)
+        model = quantized().eval()
+        load_weights(model, path)
+        x = torch.randn(2, 3, 6, 6)
+        assert torch.equal(model(x), trained(x))
+    save_file({key: value for key, value in trained.state_dict().items() if key not in scales}, path)
+    with pytest.raises(ValueError, match=r"lacks 2 keys: 2\.act_quant.*scaling_impl\.value, 5\.act_quant"):
+        load_weights(quantized().eval(), path)
+    (key, *_) = scales
+    save_file(trained.state_dict() | {key: torch.zeros(3)}, path)
+    with pytest.raises(ValueError, match=r"w\.safetensors: does not fit the model: .*scaling_impl\.value"):
+        load_weights(quantized().eval(), path)

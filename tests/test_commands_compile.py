@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 import blendir
 from blendir.models import zoo
-from blendir.tools.inputs import load_model, read_module
+from blendir.modules import read_module
+from blendir.tools.inputs import load_model
 from blendir.tools.terminal import warnings_in_one_line
 from blendir.tools.translate import translate
 
@@ -136,7 +137,13 @@ def test_translate_runs_what_is_missing(here: Path):
         result = run("--to-hls", "-o", "d", *calibrate, command=translate, text=text)
         assert (result.exit_code, result.stdout) == (0, ""), result.stderr
         got = contents(here / "d")
-        for name in ("src/top.cpp", "src/weights.h", "ir/stream.mlir", "report.json"):
+        for name in ("src/top.cpp", "src/weights.h", "ir/stream.mlir"):
             assert got[name] == expected[name]
+        report, known = json.loads(got["report.json"]), json.loads(expected["report.json"])
+        assert bool(report["quantization"]) == bool(calibrate)
+        if not calibrate:
+            known |= {"quantization": [], "worst_layer": None, "end_to_end": None}
+            del known["how"]["quantization"]
+        assert report == known
         assert run("--to-hls", f"design/ir/{stage}.mlir", "-q", "-o", "e", *calibrate, command=translate).output == ""
         assert contents(here / "e") == got

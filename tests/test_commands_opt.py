@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from commands import contents, shell, tool
 
-from blendir.passes.fold_bn import FoldBNPass
+from blendir.passes.fold.fold_bn import FoldBNPass
 from blendir.tools import opt
 from blendir.tools.terminal import MARKED_OP
 

@@ -47,7 +47,9 @@ def test_bad_models(here: Path):
 
 def test_bad_weights(here: Path):
     torch.save({"a": torch.zeros(1)}, "w.pt")
-    refused(run("import", "blendnet8", "--weights", "w.pt"), "w.pt: a pickled checkpoint is refused")
+    refused(run("import", "blendnet8", "--weights", "w.pt"), "w.pt: lacks")
+    torch.save({"a": Path("w.pt")}, "w.pt")
+    refused(run("import", "blendnet8", "--weights", "w.pt"), "w.pt: holds more than tensors")
     refused(run("import", "blendnet8", "--weights", "none.safetensors"), "none.safetensors")
     save_file({"a": torch.zeros(1)}, "w.safetensors")
     refused(run("import", "blendnet8", "--weights", "w.safetensors"), "w.safetensors", "lacks")
@@ -141,6 +143,9 @@ def test_bad_options(here: Path):
     for bad in ("0", "-1", "nan", "inf", "fast"):
         check("--clock-mhz", bad, words=("--clock-mhz", bad))
         check("--fps", bad, words=("--fps", bad))
+    check("--clock-mhz", "1e9", words=("a clock of 1e+09 MHz is impossible on xcvu9p-", "1 to 891 MHz, by default 340"))
+    check("--clock-mhz", "1e-9", words=("1e-09", "1 to 891 MHz"))
+    check("--clock-mhz", "700", "--target", "xc7z020", words=("700 MHz", "1 to 628 MHz, by default 100"))
     check("--fps", "1e15", words=("frames per second",))
     check("--option", "bits", words=("quantize.bits=12",))
     check("--option", "quantize.nope=1", words=("quantize.nope",))

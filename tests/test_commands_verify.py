@@ -16,10 +16,11 @@ import blendir
 from blendir.dense import dense_from_numpy
 from blendir.dialects.blend import ConstantOp, ThresholdOp, constant_value
 from blendir.models import zoo
+from blendir.modules import read_module
 from blendir.tools import demo
 from blendir.tools import zoo as zoo_costs
 from blendir.tools.counts import count
-from blendir.tools.inputs import load_model, read_module
+from blendir.tools.inputs import load_model
 from blendir.verification import Comparison, Divergence, Verification, compare
 
 
@@ -34,7 +35,7 @@ def test_verify_fine(here: Path):
 
 def test_verify_prints_a_table(here: Path, monkeypatch: pytest.MonkeyPatch):
     outcome = Verification(20, {"C++": Comparison("C++", 6, 12_345, 0)})
-    monkeypatch.setattr("blendir.tools.cli.verify", lambda *_: outcome)
+    monkeypatch.setattr("blendir.tools.cli.verify", lambda *_, **__: outcome)
     table = run("verify", "design", "--data", "x.npy")
     assert table.exit_code == 0
     assert "C++ = fixed" in table.stdout
@@ -50,7 +51,7 @@ def test_verify_names_the_first_divergence(here: Path):
     module = read_module(file)
     op = next(op for op in module.walk() if isinstance(op, ThresholdOp))
     moved = constant_value(op.threshold).copy()
-    moved[2] += 500
+    moved[2] += 1 << 24
     constant = ConstantOp(dense_from_numpy(moved, i64))
     op.parent.insert_op_before(constant, op)
     op.operands[1] = constant.result
@@ -110,6 +111,17 @@ def test_models():
     assert (row["name"], row["accuracy"]) == ("blendnet8", None)
     assert "blendnet8" in run("models", "-q", "blendnet8").stdout
     refused(run("models", "blendnet8", "x"), "no network named 'x' in the zoo", "tfc")
+
+
+def test_ops():
+    found = json.loads(run("ops", "--json").stdout)
+    assert list(found) == ["modules", "operations of PyTorch", "ONNX operations"]
+    assert {"BatchNorm2d", "PReLU"} <= set(found["modules"])
+    assert {"aten.conv2d", "aten.where"} <= set(found["operations of PyTorch"])
+    assert {"Conv", "BipolarQuant", "MultiThreshold"} <= set(found["ONNX operations"])
+    lines = run("ops").stdout.splitlines()
+    assert [line for line in lines if line.endswith(":")] == [f"{heading}:" for heading in found]
+    assert [line.strip() for line in lines if line.startswith("  ")] == [n for names in found.values() for n in names]
 
 
 def test_models_are_counted_once_and_in_order(monkeypatch: pytest.MonkeyPatch):

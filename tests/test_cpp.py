@@ -20,9 +20,10 @@ import blendir
 from blendir.backends.hls import print_cpp, project
 from blendir.backends.hls.csim import Csim
 from blendir.backends.hls.pragmas import check_pragma
-from blendir.backends.hls.report import why_cycles
 from blendir.dialects import stream
-from blendir.passes.timing import simulate
+from blendir.hardware.processes import process_of
+from blendir.hardware.timing import simulate
+from blendir.pipeline import InternalError
 
 NAMES = {op.name for op in stream.Stream.operations}
 OPTIONS = {"xnor": "auto", "quantize_bits": 8}  # ap_int compiles tables of more bits slowly
@@ -60,7 +61,8 @@ class Levels(nn.Module):
 
 class Representative(nn.Module):
     """
-    A stem, a residual, a downsampling, a mixing and a concatenating block, pools of everything, a gate, three heads.
+    A stem, a residual, a downsampling, a mixing and a concatenating block, pools of everything, a gate, three heads
+    and their class.
     """
 
     def __init__(self) -> None:
@@ -79,6 +81,7 @@ class Representative(nn.Module):
         self.bits = nn.Sequential(nn.Flatten(), Sign(), nn.Linear(80, 5))
         self.levels = nn.Sequential(nn.BatchNorm2d(20), Levels(), BinaryWeights(20, 20, 3, padding=1))
         self.reals = nn.Sequential(nn.Flatten(), nn.LayerNorm(80), nn.Linear(80, 10))
+        self.each = nn.Conv2d(20, 20, 3, padding=1, groups=20)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem((x.to(torch.get_default_dtype()) - 128) / 64)
@@ -86,8 +89,9 @@ class Representative(nn.Module):
         x = self.down(x) + self.skip(x)
         x = x + self.mix(x.flatten(2)).reshape(x.shape)
         x = self.last(torch.cat([self.left(x), self.right(x)], 1))
-        x = (x + x.flip(1)) * self.gate(x)[:, :, None, None]
-        return torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(self.levels(x))
+        x = (self.each(x) + x.flip(1)) * self.gate(x[:, :, 1:])[:, :, None, None]
+        y = torch.cat([self.mean(x), self.bits(x)], 1) + self.reals(self.levels(x))
+        return torch.cat([y, y.argmax(1, keepdim=True).to(y.dtype)], 1)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +164,7 @@ def test_design_is_representative(build: blendir.Build) -> None:
 
 def test_reasons_of_cycles_multiply_to_them(build: blendir.Build) -> None:
     for op, cycles in simulate(build.module).cycles.items():
-        reason = re.sub(r"\(.*?\)|,", "", why_cycles(op))
+        reason = re.sub(r"\(.*?\)|,", "", process_of(op).why)
         products = [np.prod([int(n) for n in re.findall(r"\d+", term)]) for term in reason.split("+")]
         assert sum(products) == cycles, reason
 
@@ -246,7 +250,7 @@ def test_bad_pragma_is_never_written(
         return [f"#pragma HLS stream variable={name} depht={depth}"]
 
     monkeypatch.setattr(print_cpp, "stream_pragmas", bad)
-    with pytest.raises(AssertionError, match=r"top\.cpp.*depht"):
+    with pytest.raises(InternalError, match=r"top\.cpp.*depht"):
         blendir.compile(model, tmp_path / "design", example=frames[:1], calibration=frames)
     assert not any(tmp_path.iterdir())
 
@@ -257,7 +261,7 @@ def test_bad_pragma_in_the_library_is_never_written(
     library = project.library_files()
     library["blendir/pool.hpp"] = library["blendir/pool.hpp"].replace("#pragma HLS pipeline", "#pragma HLS pipline", 1)
     monkeypatch.setattr(project, "library_files", lambda: library)
-    with pytest.raises(AssertionError, match=r"pool\.hpp.*pipline"):
+    with pytest.raises(InternalError, match=r"pool\.hpp.*pipline"):
         blendir.compile(model, tmp_path / "design", example=frames[:1], calibration=frames)
     assert not any(tmp_path.iterdir())
 
@@ -289,4 +293,4 @@ def test_trace_files_hold_every_beat(build: blendir.Build, frames: np.ndarray, t
 
 def test_csim_is_what_run_computes(build: blendir.Build, frames: np.ndarray) -> None:
     np.testing.assert_array_equal(build.csim(frames), blendir.run(build.module, frames))
-    assert build.csim(frames[:0]).shape == (0, 10)
+    assert build.csim(frames[:0]).shape == (0, 11)

@@ -216,6 +216,19 @@ def test_truncated_archives(tmp_path: Path, name: str):
             load_splits(path)
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_a_file_over_the_limit_is_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    large = CLASS_FOLDERS | {"test/a/scan.png": noise("png")}
+    limit = len(large["test/a/scan.png"]) - 1
+    path = (zip_of if kind == "zip" else tar_of)(tmp_path / f"d.{kind}", large)
+    monkeypatch.setattr("blendir.tools.data.MAX_ENTRY", limit)
+    with refused(path, f"test/a/scan.png has {limit + 1:,} bytes, more than the {limit:,} of one file: remove it"):
+        load_images(path)
+    monkeypatch.setattr("blendir.tools.data.MAX_ENTRY", limit + 1)
+    with refused(path, "test/a/scan.png has 16x16 pixels"):
+        load_images(path)
+
+
 def test_truncated_tar(tmp_path: Path):
     """
     The padding after the end may lack; nothing else, although tarfile itself takes a cut between two files for the end.

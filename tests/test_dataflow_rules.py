@@ -5,9 +5,11 @@ The rules of flat dataflow tops and of the process library: a clean text, then o
 import pytest
 
 from blendir.backends.hls import project
+from blendir.backends.hls.cpp_names import Output
 from blendir.backends.hls.cpp_scan import arguments, scan, split_commas
 from blendir.backends.hls.dataflow import WRITERS, check_dataflow, check_library
 from blendir.backends.hls.xnor_project import PROCESS, UNIT
+from blendir.dialects.stream import SinkOp
 
 TOP = """\
 #include "top.h"
@@ -95,6 +97,7 @@ def test_table_of_writers() -> None:
 
 
 TAIL = "  write_results(out, results, frames);"
+OUTPUTS = [Output(SinkOp.__new__(SinkOp), "out", "output_word", "OUTPUT_WORDS", 32, 10)]
 XNOR = f"{PROCESS}\n{UNIT}"
 
 
@@ -102,7 +105,7 @@ def generated(changed: dict[str, str] | None = None) -> dict[str, str]:
     """
     Sources that keep all rules, some of them replaced.
     """
-    memory = (project.PACKAGE / "templates" / "top_memory.cpp").read_text()
+    memory = project.for_outputs(project.template("top_memory.cpp"), OUTPUTS)
     return {"top.cpp": TOP, "top_memory.cpp": memory, "xnor_dsp.h": XNOR} | (changed or {})
 
 

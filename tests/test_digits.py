@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 import blendir
+from blendir.modules import read_module
 from blendir.passes.stage import STAGES
-from blendir.tools.inputs import read_module
-from blendir.verification import CPP, verify
+from blendir.verification import verify
 
 VERIFIED = 96
 
@@ -67,9 +67,9 @@ def test_fixed_point_costs_no_accuracy(trained: Trained) -> None:
 
 
 def test_every_layer_of_every_stage_is_equal(trained: Trained) -> None:
-    outcome = verify(trained.stages, trained.build.path, trained.x[:VERIFIED])
+    outcome = verify(trained.build.path, trained.x[:VERIFIED])
     assert outcome.images == VERIFIED
-    assert set(outcome.comparisons) == {"packed", "stream", CPP}
+    assert set(outcome.comparisons) == {"packed", "stream", "C++"}
     assert outcome.first is None, str(outcome.first)
     assert outcome.mismatches == 0
     assert all(c.numbers > 1000 * VERIFIED and c.layers > 10 for c in outcome.comparisons.values())
@@ -88,8 +88,8 @@ def test_a_flipped_weight_is_found(trained: Trained, tmp_path: Path) -> None:
     word = tail.index("0x")
     flipped = f"0x{int(tail[word + 2], 16) ^ 1:x}" + tail[word + 3 :]
     weights.write_text(head + mark + tail[:word] + flipped)
-    outcome = verify(trained.stages, tmp_path, trained.x[:8])
+    outcome = verify(tmp_path, trained.x[:8])
     assert outcome.comparisons["stream"].mismatches == 0
-    assert outcome.comparisons[CPP].mismatches > 0
+    assert outcome.comparisons["C++"].mismatches > 0
     assert outcome.first is not None
     assert outcome.first.layer == "blocks.1.conv"

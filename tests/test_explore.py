@@ -23,13 +23,15 @@ from modules import residual_network
 from xdsl.dialects.builtin import ModuleOp
 
 import blendir
+from blendir import exploration
+from blendir.design_point import Point, design_point
+from blendir.exploration import Sweep
+from blendir.exploration import explore_stream as explored
+from blendir.frontier import dominates, undominated
+from blendir.hardware.goals import Goals
 from blendir.models.zoo import entry
-from blendir.passes.point import Point, design_point
-from blendir.tools import explore as explorer
-from blendir.tools.explore import Sweep, explore
-from blendir.tools.frontier import Settings, dominates, undominated
 
-SETTINGS = Settings("xcvu9p", 340.0)
+SETTINGS = Goals(device="xcvu9p", clock_mhz=340.0)
 SWEEP = Sweep(("lut",), 340e3, 3.4e6, 3)
 RATES = ["--fps-from", "340e3", "--fps-to", "3.4e6"]
 
@@ -63,7 +65,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> Inline:
     def workers(jobs: int | None, scheduler: str | None) -> Generator[Executor]:
         yield made
 
-    monkeypatch.setattr(explorer, "workers", workers)
+    monkeypatch.setattr(exploration, "workers", workers)
     return made
 
 
@@ -104,7 +106,7 @@ def contents(out: Path) -> dict[str, tuple[bytes, int]]:
 
 class TestPoint:
     def test_is_what_compile_makes(self, blendnet8: ModuleOp, tmp_path: Path) -> None:
-        point = design_point(blendnet8, 2000, 200.0, "dsp", "xczu7ev")
+        point = design_point(blendnet8, 2000, Goals(clock_mhz=200.0, xnor="dsp", device="xczu7ev"))
         build = blendir.compile(blendnet8, tmp_path / "d", target="xczu7ev", clock_mhz=200.0, cycles=2000, xnor="dsp")
         report = build.report
         assert point.cycles == report["frame_interval_cycles"] <= point.cycles_asked == 2000
@@ -119,7 +121,7 @@ class TestPoint:
 
     def test_leaves_the_module_alone(self, module: ModuleOp) -> None:
         before = str(module)
-        design_point(module, 300, 340.0, "lut", "xcvu9p")
+        design_point(module, 300, Goals(device="xcvu9p"))
         assert str(module) == before
 
 
@@ -136,7 +138,7 @@ class TestFrontier:
         """
         From point to point the rate grows, and so does what at least one kind of resource costs.
         """
-        found = explore(blendnet8, tmp_path / "e", SETTINGS, Sweep(("lut", "dsp"), 20e3, 600e3, 3))
+        found = explored(blendnet8, tmp_path / "e", SETTINGS, Sweep(("lut", "dsp"), 20e3, 600e3, 3))
         assert inline.count == len(found.points) == 6
         assert all(a.fps <= b.fps for a, b in pairwise(found.frontier))
         for a, b in pairwise(found.frontier):
@@ -161,9 +163,9 @@ class TestFrontier:
         assert SWEEP.rates(blendnet8, 340.0) == [("lut", 1000), ("lut", 316), ("lut", 100)]
         free = [cycles for _, cycles in Sweep(("lut",)).rates(blendnet8, 340.0)]
         assert 2 < len(free) <= 12
-        slowest, fastest = (design_point(blendnet8, cycles, 340.0, "lut", "xcvu9p") for cycles in (free[0], free[-1]))
+        slowest, fastest = (design_point(blendnet8, cycles, Goals(device="xcvu9p")) for cycles in (free[0], free[-1]))
         assert slowest.lut < fastest.lut
-        assert "too few" in explorer.outcome_of(f"{blendnet8!s}", "x", ("lut", free[-1] - 1), SETTINGS)["failed"]
+        assert "too few" in exploration.outcome_of(f"{blendnet8!s}", "x", ("lut", free[-1] - 1), SETTINGS)["failed"]
 
 
 class TestFolder:
@@ -180,23 +182,23 @@ class TestFolder:
         assert not alive
         before = contents(out)
         assert 1 <= len(before) < 9
-        found = explore(module, out, SETTINGS, replace(SWEEP, count=9))
+        found = explored(module, out, SETTINGS, replace(SWEEP, count=9))
         assert inline.count == 9 - len(before)
         assert len(found.points) == 9
         assert contents(out).items() >= before.items()
-        whole = explore(module, tmp_path / "whole", SETTINGS, replace(SWEEP, count=9))
+        whole = explored(module, tmp_path / "whole", SETTINGS, replace(SWEEP, count=9))
         assert whole == found
 
     def test_nothing_is_made_twice(self, module: ModuleOp, tmp_path: Path, inline: Inline) -> None:
-        first = explore(module, tmp_path / "e", SETTINGS, SWEEP)
+        first = explored(module, tmp_path / "e", SETTINGS, SWEEP)
         table, before = (tmp_path / "e" / "frontier.csv").read_bytes(), contents(tmp_path / "e")
-        assert explore(module, tmp_path / "e", SETTINGS, SWEEP) == first
+        assert explored(module, tmp_path / "e", SETTINGS, SWEEP) == first
         assert (inline.count, contents(tmp_path / "e"), (tmp_path / "e" / "frontier.csv").read_bytes()) == (
             3,
             before,
             table,
         )
-        more = explore(module, tmp_path / "e", SETTINGS, Sweep(("dsp",), 340e3, 340e3, 1))
+        more = explored(module, tmp_path / "e", SETTINGS, Sweep(("dsp",), 340e3, 340e3, 1))
         assert inline.count == 4
         assert {(p.xnor, p.cycles_asked) for p in more.points} == {
             ("dsp", 1000),
@@ -207,47 +209,47 @@ class TestFolder:
         self, module: ModuleOp, tmp_path: Path, inline: Inline
     ) -> None:
         build = blendir.compile(module, tmp_path / "design")
-        fresh, again = (explore(m, tmp_path / str(i), SETTINGS, SWEEP) for i, m in enumerate((module, build.module)))
+        fresh, again = (explored(m, tmp_path / str(i), SETTINGS, SWEEP) for i, m in enumerate((module, build.module)))
         assert fresh == again
 
     @pytest.mark.parametrize(
         ("settings", "words"),
         [
-            (Settings("xck26", 340.0), "--device xcvu9p, not xck26"),
-            (Settings("xcvu9p", 9.0), "--clock-mhz 340.0, not 9.0"),
+            (Goals(device="xck26", clock_mhz=340.0), "--device xcvu9p, not xck26"),
+            (Goals(device="xcvu9p", clock_mhz=9.0), "--clock-mhz 340.0, not 9.0"),
         ],
     )
     def test_other_settings(
-        self, module: ModuleOp, tmp_path: Path, inline: Inline, settings: Settings, words: str
+        self, module: ModuleOp, tmp_path: Path, inline: Inline, settings: Goals, words: str
     ) -> None:
-        explore(module, tmp_path / "e", SETTINGS, replace(SWEEP, count=1))
+        explored(module, tmp_path / "e", SETTINGS, replace(SWEEP, count=1))
         with pytest.raises(ValueError, match=rf"holds points of {words}; give a new folder$"):
-            explore(module, tmp_path / "e", settings, SWEEP)
+            explored(module, tmp_path / "e", settings, SWEEP)
 
     def test_another_module(self, module: ModuleOp, tmp_path: Path, inline: Inline) -> None:
-        explore(module, tmp_path / "e", SETTINGS, replace(SWEEP, count=1))
+        explored(module, tmp_path / "e", SETTINGS, replace(SWEEP, count=1))
         before = contents(tmp_path / "e")
         with pytest.raises(ValueError, match=r"of another module .*model, weights, calibration or options differ"):
-            explore(residual_network(4, 4, 2), tmp_path / "e", SETTINGS, SWEEP)
+            explored(residual_network(4, 4, 2), tmp_path / "e", SETTINGS, SWEEP)
         assert contents(tmp_path / "e") == before
 
     def test_a_broken_point_is_named(self, module: ModuleOp, tmp_path: Path, inline: Inline) -> None:
-        explore(module, tmp_path / "e", SETTINGS, replace(SWEEP, count=1))
+        explored(module, tmp_path / "e", SETTINGS, replace(SWEEP, count=1))
         (path,) = (tmp_path / "e" / "points").iterdir()
         path.write_text("{}")
         with pytest.raises(ValueError, match=rf"^{path} is not a point of this blendir: delete it to make it again$"):
-            explore(module, tmp_path / "e", SETTINGS, SWEEP)
+            explored(module, tmp_path / "e", SETTINGS, SWEEP)
 
     def test_a_worker_that_dies_keeps_nothing(self, module: ModuleOp, tmp_path: Path, inline: Inline) -> None:
         inline.fails = MemoryError("no more")
-        found = explore(module, tmp_path / "e", SETTINGS, SWEEP)
+        found = explored(module, tmp_path / "e", SETTINGS, SWEEP)
         assert set(found.broken.values()) == {"MemoryError: no more"}
         assert (len(found.broken), found.points, found.failed) == (3, [], {})
         inline.fails = None
-        assert len(explore(module, tmp_path / "e", SETTINGS, SWEEP).points) == 3
+        assert len(explored(module, tmp_path / "e", SETTINGS, SWEEP).points) == 3
 
     def test_table(self, module: ModuleOp, tmp_path: Path, inline: Inline) -> None:
-        found = explore(module, tmp_path / "e", SETTINGS, SWEEP)
+        found = explored(module, tmp_path / "e", SETTINGS, SWEEP)
         with (tmp_path / "e" / "frontier.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert list(rows[0]) == [*(field.name for field in fields(Point)), "frontier"]
@@ -289,6 +291,7 @@ class TestCommand:
         [
             (["--device", "xc1"], "unknown target xc1"),
             (["--device", "xc1", "--clock-mhz", "9"], "unknown target xc1"),
+            (["--clock-mhz", "1e9"], "1 to 891 MHz"),
             (["--fps-from", "9", "--fps-to", "8"], "--fps-from 9 is above --fps-to 8"),
             (["--jobs", "2", "--scheduler", "tcp://127.0.0.1:9"], "--jobs is for this machine"),
             (["--points", "0"], "--points"),
@@ -325,11 +328,11 @@ class TestCommand:
 class TestWorkers:
     def test_processes_and_a_cluster_make_the_same(self, module: ModuleOp, tmp_path: Path) -> None:
         distributed = pytest.importorskip("distributed")
-        local = explore(module, tmp_path / "local", SETTINGS, SWEEP, jobs=2)
+        local = explored(module, tmp_path / "local", SETTINGS, SWEEP, jobs=2)
         with distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
         ) as cluster:
-            assert explore(module, tmp_path / "cluster", SETTINGS, SWEEP, scheduler=cluster.scheduler_address) == local
+            assert explored(module, tmp_path / "cluster", SETTINGS, SWEEP, scheduler=cluster.scheduler_address) == local
 
     def test_no_scheduler(self, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "distributed", None)

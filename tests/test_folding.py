@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blendir.interpreter.kernels import border_map, convolve
-from blendir.numerics import border_classes
-from blendir.passes.folding import (
+from blendir.numerics import WindowAxis, border_classes
+from blendir.passes.fold.channelwise import (
     Affine,
     FoldedConv,
     Pieces,
@@ -85,27 +85,27 @@ def test_pieces_bounds(numbers: tuple[float, ...], low: float, size: int) -> Non
 
 
 CASES = st.tuples(
-    st.integers(1, 3), st.integers(0, 2), st.integers(1, 2), st.integers(3, 6), st.integers(3, 6), st.integers(0, 999)
-).filter(lambda c: c[1] < c[0])
+    *(st.integers(*ends) for ends in ((1, 3), (0, 3), (0, 3), (1, 2), (1, 2), (3, 6), (3, 6), (0, 999)))
+).filter(lambda c: min(c[5:7]) + c[1] + c[2] > (c[0] - 1) * c[4])
 
 
 @given(CASES, st.booleans(), st.booleans(), st.booleans())
 def test_fold_into_conv(case: tuple[int, ...], zero_scale: bool, given_pad: bool, mapped: bool) -> None:
-    kernel, padding, stride, height, width, seed = case
+    kernel, padding, after, stride, dilation, height, width, seed = case
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(2, 3, height, width))
     weight = rng.normal(size=(2, 3, kernel, kernel))
-    taps = [border_classes(size, kernel, stride, padding)[1] for size in (height, width)]
+    axis = WindowAxis(kernel, stride, padding, after, dilation)
+    taps = [border_classes(size, axis)[1] for size in (height, width)]
     bias = rng.normal(size=(2, len(taps[0]), len(taps[1])) if mapped else 2)
     pad = rng.normal(size=3) if given_pad else None
     inner = Affine(
         rng.normal(size=3), np.where([zero_scale, False, False], 0.0, rng.normal(size=3)), rng.normal(size=3)
     )
-    geometry = ((stride, stride), (padding, padding))
 
     def value(conv: FoldedConv, frames: np.ndarray) -> np.ndarray:
-        total = convolve(frames, conv.weight, *geometry, conv.pad)
-        return total + border_map(conv.bias, frames.shape, (kernel, kernel), *geometry)
+        total = convolve(frames, conv.weight, (axis, axis), conv.pad)
+        return total + border_map(conv.bias, frames.shape, (axis, axis))
 
     conv = FoldedConv(weight, bias, pad)
     wanted = value(
@@ -113,9 +113,9 @@ def test_fold_into_conv(case: tuple[int, ...], zero_scale: bool, given_pad: bool
     )
     assert inner_frames.shape == x.shape
     for possible in (True, False):
-        folded = fold_into_conv(conv, inner, padding > 0, (taps[0], taps[1]), lambda _, p=possible: p)
+        folded = fold_into_conv(conv, inner, padding + after > 0, (taps[0], taps[1]), lambda _, p=possible: p)
         assert np.allclose(value(folded, x), wanted, atol=1e-9)
-        if padding:
+        if padding or after:
             assert (folded.pad is not None) == (possible and not zero_scale)
             assert folded.bias.ndim == (3 if mapped or not possible or zero_scale else 1)
         else:

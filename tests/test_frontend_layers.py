@@ -107,7 +107,7 @@ def test_shapes(name: str):
         nn.Flatten(),
         nn.Dropout(),
         nn.Identity(),
-        nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(4, 5, 3, padding=1)),
+        nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(4, 5, 5, padding=1)),
         nn.Sequential(nn.ConstantPad2d((1, 1, 2, 2), 0.5), nn.Conv2d(4, 5, 5)),
         nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5), nn.PReLU(5), nn.Linear(5, 2, bias=False)),
     ],

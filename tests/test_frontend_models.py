@@ -127,7 +127,7 @@ def test_zero_weights_are_reported():
 def test_parameters_must_be_finite():
     model = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)).eval()
     model[1].running_var[2] = float("nan")
-    with pytest.raises(ValueError, match=r"parameter 1.running_var has 1 value that are not finite"):
+    with pytest.raises(ValueError, match=r"parameter 1.running_var has 1 value that is not finite"):
         from_torch(model, image())
 
 

@@ -11,7 +11,7 @@ from imports import image
 from torch import Tensor, nn
 
 import blendir
-from blendir.frontend import UnsupportedModelError, from_torch
+from blendir.frontend import UnsupportedModelError, fake_quantize, from_torch
 from blendir.frontend.importer import TABLE
 
 PLANE, MATRIX = (1, 4, 4, 4), (1, 16)
@@ -23,7 +23,10 @@ GIVEN = {
     "addmm.default": ((5,), MATRIX, (16, 5)),
     "cat.default": ([PLANE, PLANE], 1),
     "channel_shuffle.default": (PLANE, 2),
+    "conv1d.default": ((1, 4, 6), (5, 4, 3), (5,)),
+    "conv1d.padding": ((1, 4, 6), (5, 4, 3), (5,), [1], "same"),
     "conv2d.default": (PLANE, (5, 4, 3, 3), (5,)),
+    "conv_transpose2d.input": (PLANE, (4, 5, 3, 3), (5,)),
     "conv2d.padding": (PLANE, (5, 4, 3, 3), (5,), [1, 1], "same"),
     "convolution.default": (PLANE, (5, 4, 3, 3), (5,), *GEOMETRY),
     "index.Tensor": (PLANE, [None, (4,)]),
@@ -44,11 +47,12 @@ GIVEN = {
 
 def targets() -> dict[str, int]:
     """
-    The ATen operations of the table that take more than one tensor, and how many.
+    The ATen operations of the table that take more than one tensor, and how many; quantizers have tests of their own
+    (test_frontend_quantizers.py).
     """
     found: dict[str, int] = {}
     for name in TABLE:
-        if not name.startswith("aten."):
+        if not name.startswith("aten.") or name in fake_quantize.NAMES:
             continue
         base, _, overload = name.removeprefix("aten.").partition(".")
         schema = getattr(getattr(torch.ops.aten, base), overload)._schema

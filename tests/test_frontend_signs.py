@@ -10,6 +10,7 @@ from imports import Function, Lambda, check, image, refused
 from modules import names
 from torch import Tensor, nn
 
+from blendir.dialects.blend import SignOp, ThresholdOp
 from blendir.frontend import from_torch
 from blendir.interpreter import run_module
 
@@ -127,3 +128,17 @@ def test_law_keeps_what_does_not_cancel():
 def test_random_values_do_not_cancel():
     model = Lambda(lambda x: (x.sign() - torch.rand_like(x)).detach() + torch.rand_like(x))
     assert len(refused(model, image()).operations) == 2
+
+
+class SignOfShape(nn.Module):
+    """
+    Takes a shape from its input twice, which computes nothing.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x >= 0, torch.ones_like(x), -torch.ones_like(x))
+
+
+def test_a_sign_of_shapes_has_the_path_of_its_module():
+    module = from_torch(nn.Sequential(SignOfShape(), nn.Conv2d(4, 2, 3)).eval(), image())
+    assert [op.layer_name for op in module.walk() if isinstance(op, SignOp | ThresholdOp)] == ["0"]

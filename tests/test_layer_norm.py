@@ -19,10 +19,10 @@ import blendir
 from blendir.dialects import blend, stream
 from blendir.dialects.stream import stream_type
 from blendir.frontend import UnsupportedModelError
+from blendir.hardware.fifos import deadlock_free_depths
+from blendir.hardware.timing import processes
 from blendir.interpreter import run_module
 from blendir.numerics import reciprocal_root, standardize
-from blendir.passes.fifos import deadlock_free_depths
-from blendir.passes.timing import processes
 
 
 class TestReciprocalRoot:
@@ -103,7 +103,7 @@ def test_fixed_point_is_near(calibrated: bool) -> None:
 class TestStreams:
     def test_skip_holds_a_position_and_a_beat(self) -> None:
         """
-        What leaves first does so while the first beat of the next position is read.
+        The first result is written while the first beat of the next position is read.
         """
         frames = np.random.default_rng(0).normal(size=(2, 3, 2, 4))
         module = scheduled(blendir.lower(norm_module((3, 2, 4), 1, True), "stream", frames))

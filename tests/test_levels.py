@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from agreement import imported, lowered
 from hypothesis import example, given
 from hypothesis import strategies as st
+from modules import Net
 from torch import Tensor, nn
 from torch_counts import torch_counts
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, f64, i1
 
 import blendir
 from blendir.dialects import blend
@@ -26,7 +27,9 @@ from blendir.models.entry import ZooEntry
 from blendir.models.fracbnn import FRACBNN20, fracbnn
 from blendir.models.irnet import irnet
 from blendir.models.resnet import RESNET20
-from blendir.passes.monotone import (
+from blendir.passes.fold.laws.level_products import common_unit
+from blendir.passes.fold.laws.scaled_levels import Scaled
+from blendir.passes.fold.monotone import (
     Clamp,
     ExactAffine,
     ExactBatchNorm,
@@ -267,6 +270,32 @@ def test_other_weights_and_open_ranges_stay_real() -> None:
     found = kinds(lowered(imported(real.eval(), frames), frames)["folded"])
     assert found.count("conv2d") == 2
     assert found.count("multi_threshold") == 1
+
+
+@pytest.mark.parametrize("levels", [4, 6, 8])
+def test_parameters_stand_for_integers_up_to_rounding(levels: int) -> None:
+    """
+    Weights that arithmetic has rounded are multiples of one number, those that differ by more are not.
+    """
+    steps = np.arange(levels).reshape(2, -1, 1, 1)
+    weight = 2 * (steps / (levels - 1.0)) - 1
+    found = common_unit(weight)
+    assert found is not None
+    alpha, integers = found
+    assert np.array_equal(integers, 2 * steps - (levels - 1))
+    np.testing.assert_allclose(alpha, 1 / (levels - 1), 2.0**-45)
+    weight[0, 0] += 1e-13
+    assert common_unit(weight) is None
+
+
+@pytest.mark.parametrize("offset", [-1.0, -1 + 1e-11])
+def test_a_zero_is_a_level_up_to_rounding_alone(offset: float) -> None:
+    net = Net((2, 4, 4))
+    limits, invert = net.constant(np.zeros((2, 3)), f64), net.constant(np.zeros(2, bool), i1)
+    levels = net.add(blend.MultiThresholdOp(net.input, limits, invert, 0))
+    scaled = Scaled.of(net.affine(levels, [0.0] * 2, [2 / 3] * 2, [offset] * 2))
+    assert scaled is not None
+    assert (scaled.zero == 1.5) == (offset == -1.0)
 
 
 class Rounded(nn.Module):

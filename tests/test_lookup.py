@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from agreement import check_cpp, imported, lowered, named
+from bounds import SLOPE
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from modules import Net, names, run_pass
@@ -20,9 +21,9 @@ from blendir.dialects.blend import element_format, tensor_type
 from blendir.functions import FLAT, FLAT_FROM, LEAST, Function, evaluate
 from blendir.interpreter import main_function, run_module
 from blendir.numerics import Format
-from blendir.passes.fold_bn import FoldBNPass
-from blendir.passes.quantize import LOOKUP_BITS
-from blendir.passes.ranges import ASSUMED_INPUT
+from blendir.passes.fold.fold_bn import FoldBNPass
+from blendir.passes.quantize.calibration import ASSUMED_INPUT
+from blendir.passes.quantize.functions import LOOKUP_BITS
 
 IN_PYTORCH = {
     Function.SIGMOID: torch.sigmoid,
@@ -32,17 +33,10 @@ IN_PYTORCH = {
     Function.GELU_TANH: lambda x: F.gelu(x, approximate="tanh"),
     Function.SILU: F.silu,
     Function.HARDSWISH: F.hardswish,
+    Function.ELU: F.elu,
+    Function.SOFTPLUS: lambda x: F.softplus(x, threshold=100.0),
+    Function.MISH: F.mish,
 }
-SLOPE = {
-    Function.SIGMOID: 0.25,
-    Function.TANH: 1.0,
-    Function.HARDSIGMOID: 1 / 6,
-    Function.GELU: 1.129,
-    Function.GELU_TANH: 1.13,
-    Function.SILU: 1.1,
-    Function.HARDSWISH: 1.5,
-}
-"""No two results lie farther apart than this times the distance of the arguments."""
 
 
 def grid(width: int, frac: int) -> np.ndarray:
@@ -71,7 +65,9 @@ class TestFunctions:
         """
         x = grid(14, 8)
         y = evaluate(function, x)
-        if function in FLAT_FROM:
+        if function in (Function.ELU, Function.SOFTPLUS):
+            assert (np.diff(evaluate(function, np.linspace(-20, 20, 8001))) >= 0).all()
+        elif function in FLAT_FROM:
             assert (np.diff(y) >= 0).all()
             edges = evaluate(function, [-FLAT_FROM[function], FLAT_FROM[function]])
             assert edges[0] - y[0] < FLAT

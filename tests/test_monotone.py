@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blendir.passes.monotone import (
+from blendir.passes.fold.monotone import (
     Clamp,
     ExactAffine,
     ExactBatchNorm,
     Grid,
     Kink,
     Monotone,
+    Ray,
     Rounding,
     Step,
+    before_rounding,
     first_of,
-    reached,
+    ray_from,
 )
 
 ZERO, ONE = Fraction(0), Fraction(1)
@@ -74,10 +76,31 @@ def composed(steps: Sequence[Step], v: Fraction) -> Fraction:
     return v
 
 
+@given(st.floats(-1e300, 1e300), st.booleans(), st.booleans(), st.integers(-9, 9))
+def test_what_is_rounded_to_doubles_that_meet_a_condition(bound: float, below: bool, strict: bool, eighths: int):
+    ray = Ray(Fraction(bound), below, strict)
+    condition = before_rounding(ray)
+    assert isinstance(condition, Ray)
+    unit = Fraction(math.ulp(bound))
+    value = Fraction(bound) + unit * eighths / 8
+    assert condition.holds(value) == ray.holds(float(value)) or bound == 0
+
+
+@given(st.integers(1, 40), st.integers(2, 48))
+def test_rounded_scales_decide_no_tie(count: int, parts: int):
+    """
+    `count` times 1/parts reaches what it is in float64, and does not exceed it.
+    """
+    thirds, grid = ExactAffine(ZERO, Fraction(1 / parts), ZERO), Grid(-100, 100)
+    for strict in (False, True):
+        condition = thirds.before(before_rounding(Ray(Fraction(count * (1 / parts)), open=strict)))
+        assert first_of(condition, grid) == (count + strict, False)
+
+
 @given(st.integers(1, 40), st.integers(0, 3), st.lists(STEPS, max_size=5), EIGHTHS, st.booleans())
 def test_thresholds_are_exact_over_all_integers(n: int, frac: int, steps: list[Step], limit: Fraction, flip: bool):
     grid = Grid(-n, n, frac)
-    condition = Monotone(steps).before(reached(limit, flip))
+    condition = Monotone(steps).before(ray_from(limit, flip))
     assert condition is not None
     threshold, invert = first_of(condition, grid)
     assert grid.low <= threshold <= grid.high + 1
@@ -107,7 +130,7 @@ def norm_condition(norm: ExactBatchNorm, limit: Fraction):
     """
     What a batch normalization brings to a limit or above.
     """
-    return Monotone([norm]).before(reached(limit))
+    return Monotone([norm]).before(ray_from(limit))
 
 
 @pytest.mark.parametrize("gamma", [0.1, -0.1, 3e-5, -7.0])

@@ -11,7 +11,8 @@ from modules import Net, scheduled
 from xdsl.dialects.builtin import ModuleOp, StringAttr, i1, i64
 
 import blendir
-from blendir.backends.hls.print_cpp import Design, bounded_text, source_files
+from blendir.backends.hls.cpp_names import CppDesign
+from blendir.backends.hls.print_cpp import bounded_text, source_files
 from blendir.dialects import blend
 
 INCLUDE = Path(__file__).parents[1] / "blendir" / "backends" / "hls" / "include"
@@ -41,19 +42,19 @@ def chain(layers: list[str]) -> ModuleOp:
 
 
 @pytest.fixture(scope="module")
-def design() -> Design:
+def design() -> CppDesign:
     layers = [layer for layer, _ in NAMES] + ALONE
-    return Design(scheduled(blendir.lower(chain(layers), "stream")))
+    return CppDesign(scheduled(blendir.lower(chain(layers), "stream")))
 
 
-def test_first_come_first_served(design: Design) -> None:
+def test_first_come_first_served(design: CppDesign) -> None:
     found = [design.names.processes[op] for op in design.processes[1:-1]]
     assert found[: len(NAMES)] == [name for _, name in NAMES]
     assert len(found) == len(NAMES) + len(ALONE) == len(set(found))
 
 
 @pytest.mark.parametrize("flags", [[], ["-DBLENDIR_BOUNDED"]])
-def test_the_cpp_compiles(design: Design, tmp_path: Path, flags: list[str]) -> None:
+def test_the_cpp_compiles(design: CppDesign, tmp_path: Path, flags: list[str]) -> None:
     for name, text in source_files(design).items():
         (tmp_path / name).write_text(text)
     (tmp_path / "bounded.cpp").write_text(bounded_text(design))

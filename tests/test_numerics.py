@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from blendir.numerics import (
     Format,
     Rounding,
+    WindowAxis,
     border_classes,
     first_double,
     first_integer,
-    output_size,
     outside_sums,
     round_shift,
     saturate,
@@ -143,42 +143,42 @@ def test_signed_bits(low: int, size: int) -> None:
     assert width == 1 or not holds(width - 1)
 
 
-GEOMETRY = (
-    st.integers(1, 5)
-    .flatmap(
-        lambda kernel: st.tuples(st.integers(1, 9), st.just(kernel), st.integers(1, 3), st.integers(0, kernel - 1))
-    )
-    .filter(lambda g: g[0] + 2 * g[3] >= g[1])
+AXIS = st.builds(
+    WindowAxis, st.integers(1, 5), st.integers(1, 3), st.integers(0, 7), st.integers(0, 7), st.integers(1, 3)
 )
+GEOMETRY = st.tuples(st.integers(1, 9), AXIS).filter(lambda g: g[1].outputs(g[0]) > 0)
 
 
 @given(GEOMETRY)
-def test_border_classes(geometry: tuple[int, int, int, int]) -> None:
-    size, kernel, stride, padding = geometry
+def test_border_classes(geometry: tuple[int, WindowAxis]) -> None:
+    size, axis = geometry
     classes, taps = border_classes(*geometry)
-    assert len(classes) == output_size(*geometry) == len(range(0, size + 2 * padding - kernel + 1, stride))
+    starts = range(-axis.before, size + axis.after - axis.extent + 1, axis.stride)
+    assert len(classes) == axis.outputs(size) == len(starts)
     assert len(set(taps)) == len(taps) == len(set(classes))
-    for position, index in enumerate(classes):
-        inside = [t for t in range(kernel) if 0 <= position * stride - padding + t < size]
-        assert list(taps[index]) == inside
+    for start, index in zip(starts, classes, strict=True):
+        assert list(taps[index]) == [t for t in range(axis.kernel) if 0 <= start + t * axis.dilation < size]
 
 
 def test_border_classes_of_three_taps() -> None:
-    assert len(border_classes(8, 3, 1, 1)[1]) == 3
-    assert len(border_classes(8, 3, 2, 1)[1]) == 2
-    assert len(border_classes(7, 3, 2, 1)[1]) == 3
-    assert border_classes(8, 1, 1, 0) == ([0] * 8, [(0,)])
+    assert len(border_classes(8, WindowAxis(3, 1, 1, 1))[1]) == 3
+    assert len(border_classes(8, WindowAxis(3, 2, 1, 1))[1]) == 2
+    assert len(border_classes(7, WindowAxis(3, 2, 1, 1))[1]) == 3
+    assert border_classes(8, WindowAxis(3, 2, 0, 1))[1] == [(0, 1, 2), (0, 1)]
+    assert border_classes(2, WindowAxis(3, 1, 3, 0))[1] == [(), (2,), (1, 2)]
+    assert border_classes(8, WindowAxis(1)) == ([0] * 8, [(0,)])
 
 
 @given(GEOMETRY, GEOMETRY, st.integers(0, 99))
-def test_outside_sums(rows: tuple[int, int, int, int], columns: tuple[int, int, int, int], seed: int) -> None:
-    weights = np.random.default_rng(seed).integers(-3, 4, (2, 3, rows[1], columns[1]))
+def test_outside_sums(rows: tuple[int, WindowAxis], columns: tuple[int, WindowAxis], seed: int) -> None:
+    (height, v), (width, h) = rows, columns
+    weights = np.random.default_rng(seed).integers(-3, 4, (2, 3, v.kernel, h.kernel))
     (down, row_taps), (right, column_taps) = border_classes(*rows), border_classes(*columns)
     sums = outside_sums(weights, row_taps, column_taps)
     for (y, row), (x, column) in itertools.product(enumerate(down), enumerate(right)):
         total = np.zeros(2, np.int64)
-        for i, j in itertools.product(range(rows[1]), range(columns[1])):
-            at = (y * rows[2] - rows[3] + i, x * columns[2] - columns[3] + j)
-            if not (0 <= at[0] < rows[0] and 0 <= at[1] < columns[0]):
+        for i, j in itertools.product(range(v.kernel), range(h.kernel)):
+            at = (y * v.stride - v.before + i * v.dilation, x * h.stride - h.before + j * h.dilation)
+            if not (0 <= at[0] < height and 0 <= at[1] < width):
                 total += weights[:, :, i, j].sum(axis=1)
         assert sums[:, row, column].tolist() == total.tolist()

@@ -2,14 +2,11 @@
 Sizes and operations of the BlendNet paper's networks: true counts, and the paper's own conventions of counting.
 """
 
-import importlib.util
-import sys
 import warnings
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
+from scripts import load_benchmark
 from torch_counts import torch_counts
 
 import blendir
@@ -18,20 +15,7 @@ from blendir.models.entry import ZooEntry
 from blendir.models.mixer import Mixer
 from blendir.tools.counts import Counts, count
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "paper_tables.py"
-
-
-def load_benchmark() -> Any:
-    spec = importlib.util.spec_from_file_location("paper_tables", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-paper = load_benchmark()
+paper = load_benchmark("paper_tables")
 ROWS = {row.name: row for row in paper.ROWS}
 SIZES = {
     "mlpmixer-s4": (0, 75_891_968),

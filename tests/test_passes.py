@@ -9,86 +9,49 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from modules import Net, names, parsed, reparsed, run_pass
+from modules import Net, names, parsed, run_pass
+from networks import RandomNetwork, networks
 from numpy.typing import NDArray
+from stage_checks import check_folded, decisions_of, joined
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
-from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from blendir import lower, run
+import blendir
+from blendir import lower, pipeline
 from blendir.dialects import blend
 from blendir.dialects.blend import ui8
-from blendir.numerics import PadMode
-from blendir.passes import pack48, pipeline
-from blendir.passes.fold_bn import FoldBNPass, RemapPaddingPass
-from blendir.passes.lower_to_stream import LowerToStreamPass
+from blendir.hardware.schedule import SchedulePass
+from blendir.passes import pack48
+from blendir.passes.fold.fold_bn import FoldBNPass, RemapPaddingPass
+from blendir.passes.fold.raise_binary import RaiseBinaryPass
 from blendir.passes.pack48 import Pack48Pass
-from blendir.passes.pipeline import InternalError
-from blendir.passes.quantize import QuantizePass
-from blendir.passes.raise_binary import RaiseBinaryPass
-from blendir.passes.schedule import SchedulePass
+from blendir.passes.quantize.quantize import QuantizePass
 from blendir.passes.stage import STAGES, Stage, VerifyStagePass, leftovers, reached, stage_of
+from blendir.passes.to_stream.lower_to_stream import LowerToStreamPass
+from blendir.pipeline import InternalError
 
-SEEDS = st.integers(0, 10_000)
-RUNS = settings(deadline=None, max_examples=25)
+RUNS = settings(deadline=None, max_examples=6, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+DEAD_LAYERS = pytest.mark.filterwarnings("ignore:all calibration frames give one and the same value")
+"""Random networks have layers that none of their few frames reaches."""
 LATER: tuple[Stage, ...] = ("folded", "fixed", "packed", "stream")
 
 
-def random_block(net: Net, z: SSAValue) -> SSAValue:
+def small_networks() -> st.SearchStrategy[RandomNetwork]:
     """
-    One to three layers of any kind, some of them residual.
+    Those whose frames are small.
     """
-    rng = net.rng
-    _, channels, height, width = blend.tensor_type(z).get_shape()
-    choice = rng.integers(0, 7)
-    if choice == 0:  # real convolution, batch normalization before it or not
-        y = net.norm(z, gamma=np.where(rng.random(channels) < 0.2, 0.0, rng.normal(size=channels)))
-        return net.conv(y, stride=1, pad=int(rng.integers(0, 2)) if min(height, width) > 2 else 1, outputs=channels)
-    if choice == 1 and min(height, width) >= 4:
-        kind = rng.integers(0, 2)
-        y = net.norm(z, np.abs(rng.normal(size=channels)) + 0.1)
-        if kind:
-            return net.add(blend.MaxPool2dOp(y, (3, 3), (2, 2), (1, 1)))
-        return net.add(blend.AvgPool2dOp(y, (2, 2), (2, 2), (0, 0), 4))
-    if choice == 2:
-        return net.add(blend.ConcatOp([z, net.norm(z)], 1)) if channels < 20 else z
-    if choice == 3:
-        return net.add(blend.ReluOp(net.norm(z)))
-    stride = 2 if choice == 4 and min(height, width) >= 4 else 1
-    outputs = channels if choice > 4 else int(rng.integers(1, 60))
-    mode = list(PadMode)[rng.integers(0, 3)]
-    y = net.binary_conv(net.sign(net.norm(z)), net.random_bits(outputs, channels, 3, 3), stride, 1, mode)
-    gamma = np.where(rng.random(outputs) < 0.2, 0.0, rng.normal(size=outputs))
-    y = net.norm(net.count(y), gamma, mean=rng.integers(-5, 6, outputs))
-    y = net.add(blend.PReluOp(y, *net.reals(rng.uniform(-0.5, 1.5, outputs))))
-    return net.add(blend.AddOp(net.norm(y), z)) if choice > 4 else y
+    return networks().filter(lambda network: "deep averages" not in network.features)
 
 
-def random_network(seed: int) -> tuple[ModuleOp, NDArray[Any]]:
+def run(module: ModuleOp, x: NDArray[Any]) -> NDArray[np.float64]:
     """
-    A network with real and binary layers, and frames for it.
+    All that a network returns.
     """
-    rng = np.random.default_rng(seed)
-    shape = (int(rng.integers(1, 5)), int(rng.integers(3, 8)), int(rng.integers(3, 8)))
-    pixels = bool(rng.integers(0, 2))
-    net = Net(shape, ui8 if pixels else blend.types.f64, seed)
-    z = net.affine(net.input, [100.0] * shape[0], [0.02] * shape[0], [0.0] * shape[0]) if pixels else net.input
-    for _ in range(rng.integers(1, 4)):
-        z = random_block(net, z)
-    if rng.integers(0, 2):
-        flat = net.add(blend.ReshapeOp(z, (1, int(np.prod(blend.tensor_type(z).get_shape())))))
-        features = int(np.prod(blend.tensor_type(z).get_shape()))
-        if rng.integers(0, 2):
-            bits = net.sign(net.norm(flat))
-            flat = net.count(net.add(blend.BinaryLinearOp(bits, net.constant(net.random_bits(5, features), i1))))
-            features = 5
-        z = net.add(blend.LinearOp(flat, *net.reals(rng.normal(size=(3, features)), rng.normal(size=3))))
-    x = rng.integers(0, 256, (5, *shape), np.uint8) if pixels else rng.normal(size=(5, *shape))
-    return net.module(z), x
+    return joined(blendir.run(module, x))
 
 
 def close(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
@@ -105,54 +68,53 @@ def twice(module: ModuleOp, step: ModulePass) -> ModuleOp:
 
 
 @RUNS
-@given(SEEDS)
-def test_float_passes(seed: int) -> None:
-    module, x = random_network(seed)
-    y = run(module, x)
+@given(small_networks())
+def test_float_passes(network: RandomNetwork) -> None:
+    """
+    Each changes nothing the second time.
+    """
+    module, x = network.imported(), network.frames.numpy()
+    before = decisions_of(module, x)
     for step in (RaiseBinaryPass(), RemapPaddingPass(), FoldBNPass(), FoldBNPass("affine")):
-        after = twice(module, step)
-        assert close(run(after, x), y), step
-        assert close(run(reparsed(after), x), run(after, x))
+        check_folded(before, twice(module, step), x)
     assert not leftovers(run_pass(module, FoldBNPass()), "folded")
 
 
+@DEAD_LAYERS
 @RUNS
-@given(SEEDS)
-def test_integer_passes(seed: int) -> None:
+@given(small_networks())
+def test_integer_passes(network: RandomNetwork) -> None:
     """
-    From [fixed] on every stage gives the same integers, also through text.
+    From [fixed] on every pass gives the same integers, and changes nothing the second time.
     """
-    module, x = random_network(seed)
+    module, x = network.imported(), network.frames.numpy()
     fixed = lower(module, "fixed", x)
     y = run(fixed, x)
     packed = twice(fixed, Pack48Pass())
     stream = run_pass(packed, LowerToStreamPass())
     scheduled = twice(stream, SchedulePass())
-    for stage in (fixed, packed, stream, scheduled):
+    for stage in (packed, stream, scheduled):
         assert np.array_equal(run(stage, x), y)
-        again = reparsed(stage)
-        assert str(again) == str(stage)
-        assert np.array_equal(run(again, x), y)
 
 
+@DEAD_LAYERS
 @RUNS
-@given(SEEDS)
-def test_quantize_and_pack_commute(seed: int) -> None:
-    module, x = random_network(seed)
+@given(small_networks())
+def test_quantize_and_pack_commute(network: RandomNetwork) -> None:
+    module, x = network.imported(), network.frames.numpy()
     folded = run_pass(module, FoldBNPass())
     fixed_first = lower(folded, "packed", x)
     packed_first = run_pass(folded, Pack48Pass())
     assert close(run(packed_first, x), run(folded, x))
-    assert stage_of(packed_first) == "folded"
+    assert stage_of(packed_first) == ("folded" if stage_of(folded) != "packed" else "packed")
     packed_first = lower(packed_first, "packed", x)
     assert np.array_equal(run(packed_first, x), run(fixed_first, x))
 
 
 @RUNS
-@given(SEEDS, st.sampled_from([2, 5, 8, 16, 24]))
-@example(1381, 24)  # sums beyond 53 bits
-def test_fixed_point_of_any_width_has_one_meaning(seed: int, bits: int) -> None:
-    module, x = random_network(seed)
+@given(small_networks(), st.sampled_from([2, 5, 8, 16, 24]))
+def test_fixed_point_of_any_width_has_one_meaning(network: RandomNetwork, bits: int) -> None:
+    module, x = network.imported(), network.frames.numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no calibration: interval bounds
         fixed = lower(module, "fixed", quantize_bits=bits)
@@ -263,10 +225,12 @@ class TestStages:
             lower(module, "hls")  # pyright: ignore[reportArgumentType]
         with pytest.raises(ValueError, match=r"unknown option quantize_bit; the options are fold_bn_residual, .*"):
             lower(module, "fixed", x, quantize_bit=8)
-        with pytest.raises(ValueError, match=r"fold-bn.residual should be renormalize or affine, got half"):
+        with pytest.raises(ValueError, match=r"fold-bn.residual should be Literal.'renormalize', 'affine'., got half"):
             lower(module, "folded", fold_bn_residual="half")
-        with pytest.raises(ValueError, match=r"quantize.skip-bits should be a number, got many"):
+        with pytest.raises(ValueError, match=r"quantize.skip-bits should be int, got many"):
             lower(module, "fixed", x, quantize_skip_bits="many")
+        with pytest.raises(ValueError, match=r"quantize.bits should be int, got $"):
+            lower(module, "fixed", x, **{"quantize.bits": ""})
         with pytest.raises(PassFailedException, match=r"bits should be in 2..24, got 40"):
             lower(module, "fixed", x, quantize_bits=40)
         with pytest.raises(PassFailedException, match="rounding should be half_up or half_even, got down"):
@@ -300,12 +264,12 @@ def test_internal_failure_saves_the_module(small: Small, monkeypatch: pytest.Mon
     module, x = small
     fixed = lower(module, "fixed", x)
 
-    def broken(self: pack48.Packer, module: ModuleOp) -> None:
+    def broken(module: ModuleOp) -> None:
         raise KeyError("lost")
 
-    monkeypatch.setattr(pack48.Packer, "run", broken)
+    monkeypatch.setattr(pack48, "pack_operations", broken)
     monkeypatch.setattr(pipeline.tempfile, "tempdir", str(tmp_path))
-    message = "pack48 failed: 'lost'; reproduce with: blendir-opt -p 'pack48' "
+    message = "pack48 failed: KeyError: 'lost'; reproduce with: blendir-opt -p 'pack48' "
     with pytest.raises(InternalError, match=message) as caught:
         lower(fixed, "stream")
     (saved,) = tmp_path.glob("blendir-pack48-*.mlir")

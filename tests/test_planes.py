@@ -21,10 +21,10 @@ from xdsl.utils.exceptions import VerifyException
 import blendir
 from blendir.dialects import blend, stream
 from blendir.dialects.blend.levels import level_type
+from blendir.hardware.processes.plane_mvu import PlaneMvu
+from blendir.hardware.timing import processes
 from blendir.numerics import Format
-from blendir.passes.choices import simd_choices
-from blendir.passes.planes import MOST_PAIRS, PlaneForm, Planes
-from blendir.passes.timing import processes
+from blendir.passes.bit_planes import MOST_PAIRS, PlaneForm, Planes
 from blendir.tools.counts import count
 
 Ints = NDArray[np.int64]
@@ -149,8 +149,8 @@ def test_convolutions_of_levels(
 
 def mixed() -> tuple[ModuleOp, NDArray[np.uint8]]:
     """
-    Pixels times +-1, then levels that two convolutions and a sum share, and signed levels of two bits before a linear
-    layer; weights of one bit and of two, zeros outside that are a level and that are none.
+    Pixels times +-1; levels that two convolutions and an addition read; signed levels of two bits before a linear
+    layer. Weights have one or two bits. Zero padding is a level in some convolutions and not in others.
     """
     net = Net((3, 6, 5), blend.ui8)
     rng = net.rng
@@ -196,7 +196,7 @@ def test_the_cpp_of_shared_levels(tmp_path: Path) -> None:
 
 def test_tiles_of_weights_are_no_wider_than_the_tools_integers() -> None:
     """
-    432 levels of two bits are a beat, but 432 weights of three bits are no tile.
+    A beat can hold 432 levels of two bits, but a tile cannot hold 432 weights of three bits.
     """
     net = Net((48, 3, 3), blend.FixedType(8, 8))
     thresholds = np.sort(net.rng.integers(-40, 40, (48, 3)), axis=1)
@@ -205,7 +205,7 @@ def test_tiles_of_weights_are_no_wider_than_the_tools_integers() -> None:
     low = blendir.lower(net.module(conv(net, q, weight, bias, 1, 1, -2)), "stream")
     (unit,) = (op for op in processes(low) if isinstance(op, stream.PlaneMvuOp))
     assert (unit.vector, unit.weight_planes, stream.stream_type(unit.input).format.width) == (432, 3, 2)
-    assert max(simd_choices(unit)) * 3 <= 1024 < 432 * 3
+    assert max(PlaneMvu(unit).simds()) * 3 <= 1024 < 432 * 3
 
     kind = stream.stream_type(unit.input)
     Rewriter.replace_value_with_new_type(unit.input, kind.grouped(341))

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blendir.backends.hls.project import check_destination, write_project
-from blendir.backends.hls.report import GENERATOR
+from blendir.backends.folder import GENERATOR, check_destination, write_folder
 
 REPORT = f'{{"generator": "{GENERATOR}"}}'
 
@@ -23,7 +22,7 @@ def test_a_design_is_replaced(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "design")
     for text in ("first", "second"):
-        write_project(link, contents(text))
+        write_folder(link, contents(text))
         assert (tmp_path / "design" / "src" / "top.cpp").read_text() == text
     assert link.is_symlink()
     assert {path.name for path in tmp_path.iterdir()} == {"design", "link"}
@@ -35,7 +34,7 @@ def test_a_failure_leaves_the_design_that_was_there(
 ) -> None:
     out = tmp_path / "design"
     if present:
-        write_project(out, contents("first"))
+        write_folder(out, contents("first"))
     rename = Path.rename
 
     def fails(path: Path, target: Path) -> Path:
@@ -45,7 +44,7 @@ def test_a_failure_leaves_the_design_that_was_there(
 
     monkeypatch.setattr(Path, "rename", fails)
     with pytest.raises(OSError, match="no room"):
-        write_project(out, contents("second"))
+        write_folder(out, contents("second"))
     assert out.exists() == present
     if present:
         assert (out / "src" / "top.cpp").read_text() == "first"

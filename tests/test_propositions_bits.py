@@ -20,7 +20,7 @@ from blendir import lower, run
 from blendir.dialects import blend
 from blendir.dialects.blend import ui8
 from blendir.numerics import PadMode
-from blendir.passes.fold_bn import FoldBNPass
+from blendir.passes.fold.fold_bn import FoldBNPass
 from blendir.passes.pack48 import Pack48Pass
 
 SIGNS = np.array([-1, 1])

@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 from blendir import compile, lower, run
 from blendir.dialects import blend
 from blendir.numerics import Rounding
-from blendir.passes.fold_bn import FoldBNPass
+from blendir.passes.fold.fold_bn import FoldBNPass
 
 
 def exact_of(op: Operation, source: Reals, other: Reals) -> Reals:

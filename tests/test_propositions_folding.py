@@ -14,8 +14,8 @@ from xdsl.ir import SSAValue
 from blendir import lower, run
 from blendir.dialects import blend
 from blendir.dialects.blend import ui8
-from blendir.passes.fold_bn import FoldBNPass
-from blendir.passes.laws.backward import MOST_SPREAD
+from blendir.passes.fold.fold_bn import FoldBNPass
+from blendir.passes.fold.laws.backward import MOST_SPREAD
 
 SIGNS = np.array([-1, 1])
 

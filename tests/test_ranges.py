@@ -12,7 +12,7 @@ from blendir.dialects.blend import AddOp, element_format, tensor_type
 from blendir.interpreter import main_function
 from blendir.models import blendnet8
 from blendir.numerics import Format
-from blendir.passes.ranges import GUARD, Range, Spread
+from blendir.passes.quantize.calibration import GUARD, Range, Spread
 
 
 def spread_of(values: np.ndarray) -> Spread:

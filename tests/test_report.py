@@ -22,10 +22,12 @@ from torch import Tensor, nn
 from xdsl.dialects.builtin import StringAttr
 
 import blendir
-from blendir.backends.hls.report_graph import NODE_HEIGHT, NODE_WIDTH, draw, lanes_of
-from blendir.backends.hls.report_page import page
+from blendir.hardware.processes.source import Source
+from blendir.hardware.processes.window import Window
+from blendir.hardware.timing import FORWARD_LATENCY, processes, run, simulate
 from blendir.passes.macs import macs
-from blendir.passes.timing import FORWARD_LATENCY, LATENCY, processes, run, simulate
+from blendir.report.graph import NODE_HEIGHT, NODE_WIDTH, draw, lanes_of
+from blendir.report.page import page
 
 HOSTILE = "<img src='http://example/x' onerror=\"console['error'](1)\">&amp;"
 SCHEMA = Path(__file__).parents[1] / "docs" / "report.md"
@@ -104,6 +106,7 @@ class TestJson:
         assert head["fpmac"] == 16 * 5
         assert report["fpmac"] == stem["fpmac"] + head["fpmac"]
 
+    @pytest.mark.filterwarnings("ignore:all calibration frames")
     @pytest.mark.parametrize("seed", range(2))
     def test_work_is_that_of_the_packed_network(self, seed: int) -> None:
         network = random_network(seed)
@@ -135,11 +138,11 @@ class TestJson:
         interval = build.report["frame_interval_cycles"]
         source, window, unit = build.report["layers"][:3]
         assert (source["start_cycle"], source["process"]) == (0, "source")
-        assert window["start_cycle"] == LATENCY["stream.source"] + FORWARD_LATENCY["srl"]
+        assert window["start_cycle"] == Source.latency + FORWARD_LATENCY["srl"]
         (pixels,) = source["outputs"]
         beats = pixels["length"] // pixels["group"]
         tenth = (10 * beats - 1) * interval // (64 * beats)
-        ready = window["start_cycle"] + tenth + LATENCY["stream.window"] + FORWARD_LATENCY["srl"]
+        ready = window["start_cycle"] + tenth + Window.latency + FORWARD_LATENCY["srl"]
         assert unit["start_cycle"] == ready
 
     def test_frames_are_in_order(self, build: blendir.Build) -> None:
@@ -171,7 +174,9 @@ class TestJson:
 
     def test_every_key_is_documented(self, build: blendir.Build) -> None:
         parts = re.split(r"^## ", SCHEMA.read_text(), flags=re.MULTILINE)
-        design, layer, fifo = (set(re.findall(r"`(\w+)`", part)) for part in parts[1:])
+        design, layer, error, fifo = (set(re.findall(r"`(\w+)`", part)) for part in parts[1:])
+        assert set(build.report["end_to_end"]) <= design
+        assert set().union(*build.report["quantization"]) <= error
         assert set(build.report) | set(build.report["input"]) | set(build.report["resources"]) <= design
         assert set().union(*build.report["layers"]) <= layer
         assert set().union(*build.report["fifos"]) <= fifo
@@ -199,6 +204,9 @@ class TestPage:
         assert shown.locator("#layer-table tbody tr td:first-child").all_inner_texts() == layers
         assert shown.locator("#layer-table tbody tr.slow").count() == len(build.report["bottlenecks"])
         assert shown.locator("#fifo-table tbody tr").count() == len(build.report["fifos"])
+        errors = [row["layer"] for row in build.report["quantization"]]
+        assert shown.locator("#error-table tbody tr td:first-child").all_inner_texts() == errors
+        assert shown.locator("#error-table tbody tr.slow td").first.inner_text() == build.report["worst_layer"]
         assert shown.locator("#schedule ~ figure").first.locator("g > title").count() == len(layers)
         assert shown.locator(".graph .node").count() == len(layers)
         assert shown.locator(".graph path.edge").count() == len(build.report["fifos"])

@@ -13,18 +13,19 @@ from modules import reparsed, residual_network, run_pass
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import PassFailedException
 
-from blendir.backends.hls.print_cpp import Design, top_text
+from blendir.backends.hls.cpp_names import CppDesign
+from blendir.backends.hls.print_cpp import top_text
 from blendir.dialects import stream
 from blendir.dialects.blend.base import i64_attr
 from blendir.dialects.stream import ProcessOp, stream_type
-from blendir.passes.bottleneck import bottleneck
-from blendir.passes.choices import BUDGETED, choices, window_before
-from blendir.passes.layout import build, lay_out, unschedule, used_by
-from blendir.passes.pipeline import schedule
-from blendir.passes.resources import fold_of
-from blendir.passes.schedule import SchedulePass
-from blendir.passes.search import WEIGHTS, Layout, Space, cheapest, fastest_cycles, first, layouts
-from blendir.passes.timing import cycles_per_frame, processes, simulate
+from blendir.hardware.apply import apply, build, unschedule, used_by
+from blendir.hardware.bottleneck import bottleneck
+from blendir.hardware.foldings import BUDGETED, choices, window_before
+from blendir.hardware.processes import process_of
+from blendir.hardware.schedule import SchedulePass
+from blendir.hardware.search import WEIGHTS, Solution, Space, cheapest, fastest_cycles, first, layouts
+from blendir.hardware.timing import cycles_per_frame, processes, simulate
+from blendir.pipeline import schedule
 
 
 def interval(module: ModuleOp) -> int:
@@ -129,8 +130,8 @@ class TestLayouts:
                     assert isinstance(window.input.owner, ProcessOp)
                     maker = window.input.owner
                     chosen[maker] = next(c for c in first[maker] if c.writes == choice.reads)
-                lay_out(Layout(chosen, 0, {}))
-                assert fold_of(op) == choice.fold
+                apply(Solution(chosen, 0, {}))
+                assert process_of(op).folding == choice.folding
                 busy = [cycles_per_frame(part) for part in (op, window) if part is not None]
                 assert max(busy) == choice.cycles
                 unschedule(module)
@@ -148,7 +149,7 @@ class TestLayouts:
     def test_dsps_take_whole_words(self) -> None:
         for op in processes(residual_network(3, 3, 20)):
             if isinstance(op, stream.BinaryMvuOp):
-                kinds = {(c.fold.reads % 48 == 0, c.fold.xnor) for c in choices(op, "auto")}
+                kinds = {(c.folding.reads % 48 == 0, c.folding.xnor) for c in choices(op, "auto")}
                 assert (False, "dsp") not in kinds
                 assert {(True, "dsp"), (False, "lut")} <= kinds
 
@@ -239,9 +240,9 @@ class TestKinds:
         Of four rows with weights from a memory, DSPs save LUTs but are not worth it.
         """
         unit = next(op for op in processes(residual_network(4, 4, 48)) if isinstance(op, stream.BinaryMvuOp))
-        rows = [c for c in choices(unit, "auto") if c.writes == 4 and c.fold.reads == 432 and c.reads == 48]
-        assert min(rows, key=lambda c: weight(c.cost)).fold.xnor == "lut"
-        assert min(rows, key=lambda c: c.cost[BUDGETED.index("lut")]).fold.xnor == "dsp"
+        rows = [c for c in choices(unit, "auto") if c.writes == 4 and c.folding.reads == 432 and c.reads == 48]
+        assert min(rows, key=lambda c: weight(c.cost)).folding.xnor == "lut"
+        assert min(rows, key=lambda c: c.cost[BUDGETED.index("lut")]).folding.xnor == "dsp"
         assert {c.cost[0] for c in rows} == {0, 4 * 9}
 
     def test_paper(self) -> None:
@@ -257,7 +258,7 @@ class TestKinds:
 
     def test_weights_in_block_ram_are_printed(self) -> None:
         module = scheduled(residual_network(4, 4, 48), cycles=10000)
-        text = top_text(Design(module))
+        text = top_text(CppDesign(module))
         kept = [op for op in processes(module) if isinstance(op, stream.MvuOp)]
         assert {op.weight_storage.data for op in kept if op.weight_storage is not None} == {"bram"}
         assert len(re.findall(r"#pragma HLS bind_storage variable=\w+_weights type=rom_1p impl=bram", text)) == 1

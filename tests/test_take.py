@@ -5,25 +5,22 @@ Channels that are sliced, repeated, permuted and padded: the import, the laws, e
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from agreement import check_cpp, imported, lowered
 from token_simulator import LATENCY, play
 from torch import Tensor, nn
-from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 import blendir
 from blendir.dialects import blend
 from blendir.dialects.stream import ProcessOp, Stream
 from blendir.frontend import UnsupportedModelError
+from blendir.hardware.processes import PROCESSES, process_of
+from blendir.hardware.timing import processes, run
 from blendir.models.resnet import PaddedShortcut
-from blendir.passes import timing
-from blendir.passes.lower_to_stream import LowerToStreamPass
-from blendir.passes.pipeline import schedule
-from blendir.passes.timing import firing, processes, run
+from blendir.pipeline import schedule
 
 
 class Function(nn.Module):
@@ -127,30 +124,19 @@ def test_strided_rows_are_windows_of_single_pixels() -> None:
     (pool,) = [op for op in stages["folded"].walk() if isinstance(op, blend.MaxPool2dOp)]
     assert (pool.window, pool.stride) == ((1, 1), (2, 3))
     window = next(op for op in processes(stages["stream"]) if op.name == "stream.window")
-    assert firing(window, 1).writes[0][0] == 4 - 1  # the first pixel leaves with its last element
+    assert process_of(window).firing(1).writes[0][0] == 4 - 1  # the first pixel leaves with its last element
 
 
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: x[:, :, 1::2], "rows or columns other than every n-th"),
-        (lambda x: x.flip(3), "rows or columns other than every n-th"),
+        (lambda x: x.roll(1, 3), "rows and columns can be cut, repeated and flipped"),
         (lambda x: F.pad(x, (0, 0, 0, 0, 1, -1), value=1.0), "pad"),
     ],
 )
 def test_refused(function: Callable[[Tensor], Tensor], message: str) -> None:
     with pytest.raises(UnsupportedModelError, match=message):
         blendir.from_torch(Function(4, function).eval(), torch.randn(1, 4, 6, 6))
-
-
-def test_only_channels_can_be_picked_in_a_stream() -> None:
-    module = blendir.from_torch(
-        Function(4, lambda x: x.reshape(x.shape[0], 2, 2, 3, 4)[:, :, :, 1:].flatten(1, 2)).eval(),
-        torch.randn(1, 4, 3, 4),
-    )
-    packed = blendir.lower(module, "packed", calibration=np.random.default_rng(0).normal(size=(2, 4, 3, 4)))
-    with pytest.raises(Exception, match="only channels that stream"):
-        LowerToStreamPass().apply(Context(), packed)
 
 
 def test_picks_take_the_cycles_of_their_schedule() -> None:
@@ -169,4 +155,4 @@ def test_the_simulator_knows_every_process() -> None:
     kinds = {kind for kind in Stream.operations if issubclass(kind, ProcessOp)}
     assert set(LATENCY) == kinds
     for kind, cycles in LATENCY.items():
-        assert timing.LATENCY.get(kind.name, timing.DEFAULT_LATENCY) == cycles
+        assert PROCESSES[kind].latency == cycles

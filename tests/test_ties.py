@@ -72,3 +72,19 @@ def test_folding_keeps_every_tie(between: Callable[[Tensor, Tensor], Tensor]):
     module = blendir.from_torch(network, torch.from_numpy(x[:1]))
     imported, folded = (blendir.run(m, x) for m in (module, blendir.lower(module, to="folded")))
     assert np.abs(imported - folded).max() < 1e-9
+
+
+@pytest.mark.parametrize("window", [2, 3, 5, 6])
+def test_averages_of_any_divisor_are_decided_exactly(window: int):
+    """
+    The constant that an affine subtracts counts exactly once in an average, for any power of two as the divisor.
+    """
+
+    class Averaged(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return sign(F.avg_pool2d((x - 128.0) * 0.25, window) + 0.1)
+
+    x = np.random.default_rng(0).integers(0, 256, (64, 2, 12, 12)).astype(np.uint8)
+    module = blendir.from_torch(Averaged().eval(), torch.from_numpy(x[:1]))
+    imported, folded = (blendir.run(m, x) for m in (module, blendir.lower(module, to="folded")))
+    assert (imported == folded).all()

@@ -13,8 +13,10 @@ from xdsl.utils.exceptions import PassFailedException
 
 from blendir.dialects import stream
 from blendir.dialects.stream import StreamType
-from blendir.passes.pipeline import schedule
-from blendir.passes.timing import cycles_per_frame, firing, processes, simulate
+from blendir.hardware.goals import Goals
+from blendir.hardware.processes import process_of
+from blendir.hardware.timing import cycles_per_frame, processes, simulate
+from blendir.pipeline import schedule
 
 
 def line_buffer(rows: int, columns: int, stride: int, group: int = 1) -> stream.WindowOp:
@@ -23,6 +25,18 @@ def line_buffer(rows: int, columns: int, stride: int, group: int = 1) -> stream.
     """
     block = Block(arg_types=[StreamType(rows, columns, group, i8, group)])
     return stream.WindowOp(block.args[0], (3, 3), (stride, stride), (1, 1), group=9 * group)
+
+
+def wide(
+    kernel: tuple[int, int], strides: tuple[int, int], padding: tuple[int, ...], dilation: tuple[int, int] = (1, 1)
+) -> stream.WindowOp:
+    """
+    Windows of frames of 4 x 5 pixels of two beats, in several beats each.
+    """
+    block = Block(arg_types=[StreamType(4, 5, 2, i8, 1)])
+    made = stream.WindowOp(block.args[0], kernel, strides, padding, dilation, group=2)
+    made.verify()
+    return made
 
 
 def pool(frames: tuple[int, int, int], result: tuple[int, int, int], group: int) -> stream.PoolOp:
@@ -41,6 +55,11 @@ OPS: list[Callable[[], stream.ProcessOp]] = [
     lambda: line_buffer(4, 4, 2),
     lambda: line_buffer(5, 7, 1),
     lambda: line_buffer(5, 7, 2),
+    lambda: wide((3, 3), (1, 1), (2, 2, 2, 2)),
+    lambda: wide((2, 2), (2, 2), (1, 1, 1, 1)),
+    lambda: wide((4, 4), (2, 1), (0, 5, 3, 2), (2, 1)),
+    lambda: wide((1, 1), (1, 1), (2, 1, 0, 3)),
+    lambda: wide((1, 3), (1, 3), (0, 4, 0, 4), (1, 2)),
     lambda: pool((4, 6, 4), (2, 2, 4), 2),
     lambda: pool((3, 3, 2), (1, 1, 2), 1),
     lambda: pool((2, 3, 8), (2, 3, 2), 1),
@@ -53,13 +72,13 @@ class TestFirings:
         """
         One flat loop: frames * H * W + W + 1 slots, window p is written when pixel p + W + 1 is read.
         """
-        pattern = firing(line_buffer(rows, columns, 1), 3)
+        pattern = process_of(line_buffer(rows, columns, 1)).firing(3)
         assert pattern.count == 3 * rows * columns + columns + 1
         assert pattern.reads[0].tolist() == list(range(3 * rows * columns))
         assert pattern.writes[0].tolist() == [p + columns + 1 for p in range(3 * rows * columns)]
 
     def test_strided_window_emits_on_odd_rows_and_columns(self) -> None:
-        pattern = firing(line_buffer(4, 4, 2), 1)
+        pattern = process_of(line_buffer(4, 4, 2)).firing(1)
         assert pattern.writes[0].tolist() == [5, 7, 13, 15]
         assert pattern.count == 16
 
@@ -67,7 +86,7 @@ class TestFirings:
     def test_patterns_like_the_loops(self, make: Callable[[], stream.ProcessOp]) -> None:
         op = make()
         cycles = list(program(op, 3))
-        pattern = firing(op, 3)
+        pattern = process_of(op).firing(3)
         assert len(cycles) == pattern.count
         for port, reads in enumerate(pattern.reads):
             assert [i for i, cycle in enumerate(cycles) if port in cycle[0]] == reads.tolist()
@@ -78,7 +97,7 @@ class TestFirings:
     def test_pools_side_by_side_take_a_cycle_per_beat(self, rows: int, columns: int, group: int) -> None:
         op = pool((rows, columns, 16), (rows // 2, columns // 2, 16), group)
         assert cycles_per_frame(op) == rows * columns * 16 // group
-        first_row = firing(op, 1).writes[0][: columns // 2 * 16 // group]
+        first_row = process_of(op).firing(1).writes[0][: columns // 2 * 16 // group]
         beats = 16 // group
         assert first_row.tolist() == [
             (columns + 2 * x + 1) * beats + beat for x in range(columns // 2) for beat in range(beats)
@@ -107,7 +126,7 @@ class TestRate:
         schedule(module)
         assert str(module) == before
         with pytest.raises(ValueError, match="already scheduled; give the rate when it is lowered"):
-            schedule(module, 100.0)
+            schedule(module, Goals(100.0))
 
 
 def test_i64_is_no_process() -> None:

@@ -1,8 +1,9 @@
 """
-The leaves of the resource model against Yosys: `synth_xilinx -family xcup` of kernels.sv, before placement.
+Compares the leaves of the resource model with Yosys: `synth_xilinx -family xcup` of kernels.sv, before placement.
 
-Prints a table of LUTs, FFs, DSPs and block RAMs per leaf, as synthesised and as estimated by blendir/passes/leaves.py.
-LUTs are counted as placement would: two SRL16E fill one, and so do two columns of a ROM of at most 32 words.
+Prints a table of LUTs, FFs, DSPs and block RAMs per leaf, synthesised and estimated by
+`blendir/hardware/primitives.py`. LUTs are counted as after placement: two SRL16E share one LUT, and so do two columns
+of a ROM of at most 32 words.
 
     python benchmarks/resources/compare.py [--only NAME] [--markdown]
 """
@@ -20,8 +21,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from blendir.passes import leaves
-from blendir.passes.leaves import Cost
+from blendir.hardware import primitives
+from blendir.hardware.primitives import Cost
 
 KERNELS = Path(__file__).with_name("kernels.sv")
 LUTS = {
@@ -40,53 +41,53 @@ def cases() -> Iterator[Case]:
     Kernels with their parameters and what the model says.
     """
     for n in (48, 144, 288, 576):
-        yield "popcount", {"N": n}, leaves.popcount(n)
-        yield "popcount_constant", {"N": n}, leaves.popcount(n)
-        yield "differences", {"N": n}, leaves.differences(n)
-    yield "popcount_dsp", {"N": 48}, leaves.popcount(48) + Cost({"dsp": 1})
+        yield "popcount", {"N": n}, primitives.popcount(n)
+        yield "popcount_constant", {"N": n}, primitives.popcount(n)
+        yield "differences", {"N": n}, primitives.differences(n)
+    yield "popcount_dsp", {"N": 48}, primitives.popcount(48) + Cost({"dsp": 1})
     for width in (9, 11):
-        yield "accumulator", {"W": width - 1, "ACC": width}, leaves.accumulator(width - 1, width, 2)
+        yield "accumulator", {"W": width - 1, "ACC": width}, primitives.accumulator(width - 1, width, 2)
     for beats, xnor in ((1, 0), (1, 1), (4, 0), (4, 1)):
-        yield "replay", {"N": 144, "BEATS": beats, "XNOR": xnor}, leaves.replay(144, beats)
+        yield "replay", {"N": 144, "BEATS": beats, "XNOR": xnor}, primitives.replay(144, beats)
     for depth in (4, 8, 16, 32, 64, 128, 256, 512, 1024):
-        yield "rom", {"DEPTH": depth, "WIDTH": 48}, leaves.rom(depth, 48, "lutram")
+        yield "rom", {"DEPTH": depth, "WIDTH": 48}, primitives.rom(depth, 48, "lutram")
     for depth, width in ((16, 144), (256, 144), (1024, 36)):
-        yield "rom", {"DEPTH": depth, "WIDTH": width, "BLOCK": 1}, leaves.rom(depth, width, "bram")
+        yield "rom", {"DEPTH": depth, "WIDTH": width, "BLOCK": 1}, primitives.rom(depth, width, "bram")
     for width in (9, 16):
-        yield "threshold", {"E": width}, leaves.compare(width, False)
+        yield "threshold", {"E": width}, primitives.compare(width, False)
     for width in (9, 11):
         parameters = {"E": width, "AB": 20, "BB": 24, "SHIFT": 14, "EO": 16}
-        yield "piecewise_linear", parameters, leaves.piecewise(width, 20, 24, 14, 16, False)
-        yield "piecewise_linear_constant", parameters, leaves.piecewise(width, 20, 24, 14, 16, True)
+        yield "piecewise_linear", parameters, primitives.piecewise(width, 20, 24, 14, 16, False)
+        yield "piecewise_linear_constant", parameters, primitives.piecewise(width, 20, 24, 14, 16, True)
     sum_width = {(0, 0): 17, (0, 2): 19, (1, 1): 18}
     for (shift, align), width in sum_width.items():
         parameters = {"SA": 0, "SB": align, "SHIFT": shift}
-        both = leaves.add(width, shift, 16) + Cost({"ff": 16})
-        yield "add", parameters, leaves.add(width, shift, 16)
-        yield "residual", parameters, both + leaves.compare(16, False)
-        yield "residual_constant", parameters, both + leaves.compare(16, True)
+        both = primitives.add(width, shift, 16) + Cost({"ff": 16})
+        yield "add", parameters, primitives.add(width, shift, 16)
+        yield "residual", parameters, both + primitives.compare(16, False)
+        yield "residual_constant", parameters, both + primitives.compare(16, True)
     for count, x in ((3, 9), (8, 18), (16, 18), (27, 9)):
-        yield "products", {"N": count, "E": x, "WB": 16}, leaves.products(count, x, 16)
+        yield "products", {"N": count, "E": x, "WB": 16}, primitives.products(count, x, 16)
     for width, depth in ((16, 16), (16, 32), (144, 16), (16, 64), (16, 576), (256, 48)):
-        yield "fifo", {"WIDTH": width, "DEPTH": depth}, leaves.fifo(width, depth, "srl")
+        yield "fifo", {"WIDTH": width, "DEPTH": depth}, primitives.fifo(width, depth, "srl")
     for width, depth in ((16, 512), (16, 592), (72, 512)):
-        yield "fifo_block", {"WIDTH": width, "DEPTH": depth}, leaves.fifo(width, depth, "bram")
+        yield "fifo_block", {"WIDTH": width, "DEPTH": depth}, primitives.fifo(width, depth, "bram")
     for columns, bits in ((32, 16), (16, 32), (8, 64), (64, 16), (128, 16)):
-        yield "lines", {"W": columns, "C": bits}, leaves.ram(columns, 2 * bits)
+        yield "lines", {"W": columns, "C": bits}, primitives.ram(columns, 2 * bits)
     for bits, beat in ((16, 48), (16, 144), (32, 144), (32, 288), (64, 48), (64, 144), (64, 192), (64, 576)):
-        yield "taps", {"C": bits, "N": beat}, leaves.window(9 * bits, -(-9 * bits // beat), True)
+        yield "taps", {"C": bits, "N": beat}, primitives.window(9 * bits, -(-9 * bits // beat), True)
     for bits, beat in ((256, 16), (256, 128), (512, 16)):
-        yield "taps", {"K": 1, "C": bits, "N": beat, "MASK": 0}, leaves.window(bits, bits // beat, False)
+        yield "taps", {"K": 1, "C": bits, "N": beat, "MASK": 0}, primitives.window(bits, bits // beat, False)
     for groups in (1, 16):
-        yield "pool_sum", {"E": 16, "EO": 18, "GROUPS": groups}, leaves.running_sum(18, groups)
-    yield "pool_line", {"E": 18, "CELLS": 32}, leaves.ram(32, 18)
+        yield "pool_sum", {"E": 16, "EO": 18, "GROUPS": groups}, primitives.running_sum(18, groups)
+    yield "pool_line", {"E": 18, "CELLS": 32}, primitives.ram(32, 18)
     for bits in (1, 5, 10):
-        yield "control", {"X": bits, "Y": bits}, leaves.CONTROL
+        yield "control", {"X": bits, "Y": bits}, primitives.CONTROL
 
 
 def synthesise(kernel: str, parameters: dict[str, int]) -> Cost:
     """
-    What Yosys makes of a kernel.
+    The resources of a kernel, synthesised by Yosys.
     """
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(KERNELS, folder)
@@ -103,7 +104,7 @@ def synthesise(kernel: str, parameters: dict[str, int]) -> Cost:
         if done.returncode:
             raise SystemExit(f"{kernel} {parameters}: {done.stderr.strip().splitlines()[-1]}")
         cells: dict[str, int] = json.loads(Path(folder, "stat.json").read_text())["design"]["num_cells_by_type"]
-    return counted(cells, kernel == "rom" and depth <= leaves.ROM_LUT_BITS // 2)
+    return counted(cells, kernel == "rom" and depth <= primitives.ROM_LUT_BITS // 2)
 
 
 def counted(cells: dict[str, int], paired: bool) -> Cost:
@@ -123,7 +124,7 @@ def counted(cells: dict[str, int], paired: bool) -> Cost:
 
 def error(found: int, estimated: int) -> str:
     """
-    How far an estimate is off, in per cent of what was found.
+    The error of an estimate, in per cent of the synthesised value.
     """
     if found == estimated:
         return "0"

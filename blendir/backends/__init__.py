@@ -1,20 +1,45 @@
 """
-Backends: printing a scheduled [stream] module.
+Backends: what prints modules, by name.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from xdsl.utils.target import Target
+from xdsl.utils import target as xdsl_target
+
+from blendir.errors import UserError
+
+if TYPE_CHECKING:
+    from blendir.backends.target import Target
 
 
-def get_all_targets() -> dict[str, Callable[[], type[Target]]]:
+def get_hls() -> type[Target]:
     """
-    The targets by name, imported when asked for.
+    HLS C++ for FPGAs.
     """
+    from blendir.backends.hls.target import HLSTarget
 
-    def get_blendir_hls() -> type[Target]:
-        from blendir.backends.hls.target import HLSTarget
+    return HLSTarget
 
-        return HLSTarget
 
-    return {"blendir-hls": get_blendir_hls}
+BACKENDS: dict[str, Callable[[], type[Target]]] = {"hls": get_hls}
+"""The targets by name, imported when asked for."""
+DEFAULT = "hls"
+
+
+def backend(name: str) -> Target:
+    """
+    One target; UserError with the known ones otherwise.
+    """
+    if name not in BACKENDS:
+        raise UserError(f"unknown backend {name}; the backends are {', '.join(BACKENDS)}")
+    return BACKENDS[name]()()
+
+
+def get_all_targets() -> dict[str, Callable[[], type[xdsl_target.Target]]]:
+    """
+    The targets for xDSL's tools: `-t blendir-hls`.
+    """
+    return {f"blendir-{name}": factory for name, factory in BACKENDS.items()}

@@ -1,5 +1,5 @@
 """
-Counts of thresholds, and roundings down and up, which are counts where they are bounded.
+Counts of thresholds, and rounding down or up: a bounded rounding is a count of thresholds.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from xdsl.dialects.builtin import TensorType, f64, i1, i64
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import AffineOp, ClampOp, MultiThresholdOp, RoundOp, constant_value, is_real
-from blendir.frontend.emitter import Emitter, Rounding, shape_of
+from blendir.frontend.emitter import Emitter, Rounding, integer_limits, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import TABLE, Entry, Result, translates
 
 MOST_THRESHOLDS = 255
 """Of one value: levels of eight bits."""
 FINEST = 24
-"""The finest grid, in bits behind the point, on which a rounding is shifted."""
+"""The finest grid, in fractional bits, on which `rounded_on_grid` shifts a rounding."""
 
 REMEDY = f"(clamp to whole bounds of at most {MOST_THRESHOLDS + 1} levels)"
 NEAREST = {"floor": np.floor, "ceil": np.ceil}
 
 First: TypeAlias = Callable[[int], tuple[float, bool]]
-"""The bound of the numbers that reach a level, and whether the bound is left out."""
+"""The bound of the numbers that reach a level, and whether the bound itself is excluded."""
 
 FIRST: dict[str, First] = {
     "floor": lambda k: (k, False),
@@ -43,7 +43,7 @@ FIRST: dict[str, First] = {
 
 def level_thresholds(rounding: str, low: int, high: int) -> NDArray[np.float64]:
     """
-    The least doubles that a rounding brings to `low + 1` .. `high`, or above.
+    The smallest doubles that a rounding maps to `low + 1` .. `high`, or above.
     """
     if high - low > MOST_THRESHOLDS:
         raise UntranslatableError(f"{rounding} to {high - low + 1} levels, more than {MOST_THRESHOLDS + 1}")
@@ -54,7 +54,7 @@ def level_thresholds(rounding: str, low: int, high: int) -> NDArray[np.float64]:
 @torch.library.custom_op("blendir::multi_threshold", mutates_args=())
 def multi_threshold(x: Tensor, thresholds: Tensor, axis: int) -> Tensor:
     """
-    How many of its channel's thresholds [channels, n] each number reaches; one row stands for every channel.
+    The number of thresholds [channels, n] of its channel that each number reaches; a single row serves every channel.
     """
     shape = [1] * x.ndim
     shape[axis] = -1
@@ -78,8 +78,8 @@ TABLE["blendir.multi_threshold.default"] = Entry(translate_multi_threshold, "lev
 
 def counted(e: Emitter, x: SSAValue, thresholds: NDArray[np.float64], axis: int, lowest: int = 0) -> SSAValue:
     """
-    The lowest level and 1 for each threshold that is reached, as float: one threshold makes bits, those of pixels are
-    integers.
+    The lowest level, plus 1 for each threshold that is reached, as a float. A single threshold becomes a bit.
+    Thresholds on pixels are integers.
     """
     x = e.pixels.get(x, x)
     limits = np.sort(np.broadcast_to(thresholds, (shape_of(x)[axis], thresholds.shape[1])), axis=1)
@@ -87,12 +87,12 @@ def counted(e: Emitter, x: SSAValue, thresholds: NDArray[np.float64], axis: int,
     if limits.shape[1] == 1:
         return e.select(e.threshold(x, axis, limits[:, 0], none, "bits"), lowest + 1.0, lowest)
     if not is_real(x):
-        limits = np.clip(np.ceil(limits), -1, 256).astype(np.int64)
+        limits = integer_limits(x, limits)
     level, invert = e.constant(limits, "thresholds", f64 if is_real(x) else i64), e.constant(none, "invert", i1)
     return e.affine(e.emit(MultiThresholdOp(x, level, invert, lowest, 1, axis), "count"))
 
 
-@translates("floor", "floor.default")
+@translates("floor", "floor.default", pointwise=True)
 def floor(e: Emitter, x: SSAValue) -> Result:
     """
     Down.
@@ -100,7 +100,7 @@ def floor(e: Emitter, x: SSAValue) -> Result:
     return rounded_by(e, e.real(x), "floor")
 
 
-@translates("ceil", "ceil.default")
+@translates("ceil", "ceil.default", pointwise=True)
 def ceil(e: Emitter, x: SSAValue) -> Result:
     """
     Up.
@@ -110,7 +110,7 @@ def ceil(e: Emitter, x: SSAValue) -> Result:
 
 def rounded_by(e: Emitter, x: SSAValue, rounding: str) -> SSAValue:
     """
-    A rounding of a grid, of a bounded value, or of one that a clamp behind it bounds.
+    Rounding down or up of numbers on a grid, of a bounded value, or of a value that the following clamp bounds.
     """
     unit = grid_unit(x)
     if unit is not None:
@@ -123,7 +123,7 @@ def rounded_by(e: Emitter, x: SSAValue, rounding: str) -> SSAValue:
 
 def rounding_bounded(e: Emitter, r: Rounding, low: float, high: float) -> SSAValue:
     """
-    `clamp(rounding)`; a placeholder that is an error if it stays alive, as long as a bound is missing.
+    A clamped rounding. While a bound is missing it is a placeholder, which is an error if its result is used.
     """
     low, high = (min(max(v, low), high) for v in (r.low, r.high))
     if math.isfinite(low) and math.isfinite(high):
@@ -144,7 +144,8 @@ def rounded_between(e: Emitter, x: SSAValue, rounding: str, low: float, high: fl
 
 def grid_unit(x: SSAValue) -> float | None:
     """
-    A power of two that a value is a multiple of: rounded numbers times powers of two, plus such numbers.
+    A power of two u such that the value is always a multiple of u: for rounded numbers, products of them with powers of
+    two, and sums with multiples of u. None if there is none.
     """
     owner = x.owner
     if isinstance(owner, RoundOp):
@@ -164,7 +165,7 @@ def grid_unit(x: SSAValue) -> float | None:
 
 def rounded_on_grid(e: Emitter, x: SSAValue, unit: float, direction: int) -> SSAValue:
     """
-    `floor(x) == round(x - 1/2 + unit/2)` for multiples of the unit, of which none is then a tie; `ceil` likewise.
+    `floor(x) == round(x - 1/2 + unit/2)` for multiples of the unit, which never meets a tie; `ceil` likewise.
     """
     if unit == 1:
         return x

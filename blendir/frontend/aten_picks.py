@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import MaxPool2dOp, TakeOp
+from blendir.dialects.blend.canonicalization import picked_lines
 from blendir.frontend.aten_shape import reshaped
 from blendir.frontend.emitter import Emitter, shape_of
 from blendir.frontend.errors import UntranslatableError
@@ -43,21 +44,24 @@ Places = NDArray[np.int64]
     "flip.default",
     "roll.default",
     "channel_shuffle.default",
-    "pixel_shuffle.default",
+    "upsample_nearest2d.vec",
+    "upsample_nearest2d.default",
+    "_upsample_nearest_exact2d.vec",
+    "_upsample_nearest_exact2d.default",
     moves=True,
 )
 def picked(e: Emitter, x: SSAValue, *args: Any, **kwargs: Any) -> Result:
     """
-    Elements of x. Which ones is found by letting PyTorch do the same with their numbers.
+    Picks elements of x. PyTorch itself finds which ones: it runs the same operation on the element numbers.
     """
     shape = shape_of(x)
-    numbers = torch.arange(int(np.prod(shape))).reshape(shape)
+    numbers = torch.arange(int(np.prod(shape)), dtype=torch.float64).reshape(shape)
     target = reduce(getattr, e.site.target.split("."), torch.ops)
     arguments = [tensors(a) for a in args]
     found = cast(Any, target)(numbers, *arguments, **{k: tensors(v) for k, v in kwargs.items()})
     if isinstance(found, torch.Tensor):
-        return element_places(e, x, found.numpy())
-    return tuple(element_places(e, x, part.numpy(), str(index)) for index, part in enumerate(found))
+        return element_places(e, x, found.long().numpy())
+    return tuple(element_places(e, x, part.long().numpy(), str(index)) for index, part in enumerate(found))
 
 
 def tensors(argument: Any) -> Any:
@@ -69,28 +73,42 @@ def tensors(argument: Any) -> Any:
     return torch.from_numpy(argument) if isinstance(argument, np.ndarray) else argument
 
 
+def widened(e: Emitter, x: SSAValue, shape: tuple[int, ...], word: str = "wide") -> SSAValue:
+    """
+    A value repeated to a shape that it broadcasts to.
+    """
+    source = shape_of(x)
+    return element_places(e, x, np.broadcast_to(np.arange(int(np.prod(source))).reshape(source), shape), word)
+
+
 def element_places(e: Emitter, x: SSAValue, places: Places, word: str = "") -> SSAValue:
     """
-    The elements of x at some places, -1 for zero, where they differ along one dimension only.
+    The elements of x at some places, -1 for zero, where each dimension picks by itself, or where they differ along one
+    dimension only; there more than four dimensions [N, .., H, W] count as [N, C, H, W].
     """
     shape = shape_of(x)
     if shape == places.shape and bool((places.reshape(-1) == np.arange(places.size)).all()):
         return x
+    picked = picked_lines(places, shape, places.shape)
+    if picked is not None:
+        for count, (axis, picks) in enumerate(picked.items(), 1):
+            x = along(e, x, axis, picks, word if count == len(picked) else f"{word or 'axis'}{axis}")
+        return x
+    if len(shape) > 4:
+        shape = (1, int(np.prod(shape[1:-2])), *shape[-2:])
+        x = reshaped(e, x, shape, f"{word}.planes" if word else "planes")
     for axis in range(1, len(shape)):
         picks = picks_along(axis, shape, places)
         if picks is None:
             continue
-        if len(shape) == 4 and axis > 1:
-            value = strided(e, x, axis, picks, word)
-        else:
-            value = e.emit(TakeOp(x, picks, axis), word)
+        value = along(e, x, axis, picks, word)
         return reshaped(e, value, places.shape, f"{word}.shape" if word else "shape")
     raise UntranslatableError(f"{e.site.target} from {list(shape)} to {list(places.shape)}")
 
 
 def picks_along(axis: int, shape: tuple[int, ...], places: Places) -> list[int] | None:
     """
-    The indices along a dimension from which elements come, None where they do not lie so.
+    The index along a dimension of each result; None if the elements do not come from one dimension in this way.
     """
     inner = int(np.prod(shape[axis + 1 :], dtype=np.int64))
     outer = int(np.prod(shape[:axis], dtype=np.int64))
@@ -104,14 +122,14 @@ def picks_along(axis: int, shape: tuple[int, ...], places: Places) -> list[int] 
     return picks.tolist() if same else None
 
 
-def strided(e: Emitter, x: SSAValue, axis: int, picks: list[int], word: str) -> SSAValue:
+def along(e: Emitter, x: SSAValue, axis: int, picks: list[int], word: str) -> SSAValue:
     """
-    Every n-th row or column from the first on, as a maximum of single pixels.
+    Picks along one axis. Every n-th row or column, from the first on, is a max pool with 1x1 windows.
     """
     size = shape_of(x)[axis]
     step = picks[1] - picks[0] if len(picks) > 1 else size
-    if step < 1 or picks != list(range(0, size, step)):
-        raise UntranslatableError(f"{e.site.target} of rows or columns other than every n-th from the first on")
+    if len(shape_of(x)) != 4 or axis == 1 or step < 1 or picks != list(range(0, size, step)):
+        return e.emit(TakeOp(x, picks, axis), word)
     strides = [1, 1]
     strides[axis - 2] = step
     inner = x.owner

@@ -4,12 +4,13 @@ ATen operations that move elements, and those that change nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from xdsl.ir import SSAValue
 
-from blendir.dialects.blend import ConcatOp, ReshapeOp, TakeOp, TransposeOp
+from blendir.dialects.blend import BlendOp, ConcatOp, ReshapeOp, TakeOp, TransposeOp
 from blendir.frontend.emitter import Constant, Emitter, Padded, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
@@ -19,6 +20,7 @@ from blendir.frontend.table import Result, translates
     "copy",
     *(f"{name}.default" for name in ("detach", "alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy")),
     moves=True,
+    pointwise=True,
 )
 def same(e: Emitter, x: SSAValue, *_: object, **__: object) -> Result:
     """
@@ -27,7 +29,7 @@ def same(e: Emitter, x: SSAValue, *_: object, **__: object) -> Result:
     return x
 
 
-@translates("dropout", "dropout.default", "feature_dropout.default", moves=True)
+@translates("dropout", "dropout.default", "feature_dropout.default", moves=True, pointwise=True)
 def dropout(e: Emitter, x: SSAValue, p: float, train: bool) -> Result:
     """
     Nothing at inference.
@@ -43,6 +45,9 @@ def reshaped(e: Emitter, x: SSAValue, shape: Sequence[int], word: str = "") -> S
     """
     if tuple(shape) == shape_of(x):
         return x
+    inner = x.owner
+    if isinstance(inner, ReshapeOp) and shape_of(inner.input) == tuple(shape):
+        return inner.input
     if shape_of(x)[:1] != (1,) or tuple(shape)[:1] != (1,) or len(shape) < 2:
         raise UntranslatableError(
             f"{e.site.target} from {list(shape_of(x))} to {list(shape)} moves the batch, the leading dimension"
@@ -84,8 +89,64 @@ def concat(e: Emitter, tensors: Sequence[SSAValue | Constant], dim: int = 0) -> 
     axis = dim % len(shape_of(values[0]))
     if axis == 0:
         raise UntranslatableError(f"{e.site.target} along the leading dimension, the batch")
-    operands = values if e.site.dtype in ("bool", "uint8") else [e.real(v) for v in values]
-    return e.emit(ConcatOp(operands, axis))
+    operands = values if e.site.dtype in ("bool", "uint8", "int8") else [e.real(v) for v in values]
+    rank = len(e.site.shape)
+    if rank == 4 or (rank == 2 and not any(map(is_flat, values))):
+        return e.emit(ConcatOp(operands, axis))
+    return concat_of_parts(e, operands, axis)
+
+
+def is_flat(x: SSAValue) -> bool:
+    """
+    Whether features [N, F] are those of several pixels.
+    """
+    op = x.owner
+    if isinstance(op, ReshapeOp):
+        shape = shape_of(op.input)
+        return math.prod(shape[2:] if len(shape) != 3 else shape[1:2]) > 1
+    source = op.operands[0] if isinstance(op, BlendOp) and op.operands else None
+    return source is not None and shape_of(source) == shape_of(x) and is_flat(source)
+
+
+def concat_of_parts(e: Emitter, operands: Sequence[SSAValue], axis: int) -> SSAValue:
+    """
+    Values [N, .., size, ..] one after another along an axis: equal parts of them as channels, which are then brought
+    into order.
+    """
+    if e.site.dtype == "bool" and axis > 1:
+        raise UntranslatableError(f"{e.site.target} of bits along dimension {axis} (cast to float first)")
+    shape = e.site.shape
+    sizes = [shape_of(v)[axis] for v in operands]
+    part, outer = math.gcd(*sizes), math.prod(shape[1:axis])
+    planes = (part, *shape[axis + 1 :]) if axis < len(shape) - 1 else (part, 1)
+    planes = (math.prod(planes[:-1]), planes[-1])
+    counts = [size // part for size in sizes]
+    parts = [
+        reshaped(e, v, (1, outer * n, *planes), f"part{i}")
+        for i, (v, n) in enumerate(zip(operands, counts, strict=True))
+    ]
+    starts = np.cumsum([0, *(outer * n for n in counts)])
+    picks = [
+        int(start) + o * n + i for o in range(outer) for start, n in zip(starts, counts, strict=False) for i in range(n)
+    ]
+    joined = e.emit(ConcatOp(parts, 1))
+    ordered = joined if outer == 1 else e.emit(TakeOp(joined, picks), "order")
+    return reshaped(e, ordered, shape, "shape")
+
+
+@translates("reshape", "pixel_shuffle.default", "pixel_unshuffle.default", moves=True)
+def shuffle(e: Emitter, x: SSAValue, factor: int) -> Result:
+    """
+    Channels that become rows and columns, or the other way round.
+    """
+    if "unshuffle" in e.site.target:
+        channels, rows, columns = shape_of(x)[1:]
+        parts, order = (1, channels, rows // factor, factor, columns // factor, factor), (0, 1, 3, 5, 2, 4)
+    else:
+        channels, rows, columns = e.site.shape[1:]
+        parts, order = (1, channels, factor, factor, rows // factor, columns // factor), (0, 1, 4, 2, 5, 3)
+    moved = e.emit(TransposeOp(reshaped(e, x, parts, "parts"), order), "moved")
+    return e.emit(ReshapeOp(moved, e.site.shape))
 
 
 @translates("transpose", "permute.default", moves=True)
@@ -114,16 +175,18 @@ def pad(
     e: Emitter, x: SSAValue, pads: Sequence[int], mode: str | float = "constant", value: float | None = None
 ) -> Result:
     """
-    A border of one value, which the next convolution takes over; channels of zeros.
+    A border of one value, which the next convolution or pool takes over; channels of zeros.
     """
     if isinstance(mode, str) and mode != "constant":
         raise UntranslatableError(f"{e.site.target} of mode {mode}")
     fill = (value or 0.0) if isinstance(mode, str) else float(mode)
     if not any(pads):
         return x
-    left, right, top, bottom, front, back = [*pads, *[0] * 6][:6]
-    refused = any(pads[6:]) or min(pads) < 0 or not np.isfinite(fill) or (fill and (front or back))
-    if len(shape_of(x)) != 4 or refused:
+    around = 2 * (len(shape_of(x)) - 2)
+    front, back = [*pads[around:], 0, 0][:2]
+    left, right, top, bottom = [*pads[:around], *[0] * 4][:4]
+    refused = any(pads[around + 2 :]) or min(pads) < 0 or np.isnan(fill) or (fill and (front or back))
+    if len(shape_of(x)) not in (3, 4) or refused:
         raise UntranslatableError(f"{e.site.target} by {list(pads)} with {fill}")
     if front or back:
         x = e.emit(TakeOp(e.real(x), [-1] * front + list(range(shape_of(x)[1])) + [-1] * back))

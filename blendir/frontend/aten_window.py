@@ -1,45 +1,45 @@
 """
-ATen operations on windows and whole vectors: convolutions, linear layers, pooling, means.
+ATen operations on windows and whole vectors: convolutions, linear layers, means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from xdsl.ir import SSAValue
 
-from blendir.dialects.blend import AvgPool2dOp, Conv2dOp, LinearOp, MaxPool2dOp, TransposeOp
+from blendir.dialects.blend import (
+    ArgmaxOp,
+    AvgPool2dOp,
+    BlendOp,
+    Conv2dOp,
+    LinearOp,
+    MaxPool2dOp,
+    ReshapeOp,
+    TransposeOp,
+)
 from blendir.frontend.aten_elementwise import Operand, cast_to, known
 from blendir.frontend.aten_shape import reshaped
 from blendir.frontend.emitter import Array, Emitter, Padded, shape_of
 from blendir.frontend.errors import UntranslatableError
+from blendir.frontend.geometry import (
+    Pads,
+    Sizes,
+    bordered,
+    both_ends,
+    inner,
+    joined,
+    pair,
+    planes,
+    rank_of,
+    same_pads,
+)
 from blendir.frontend.table import Result, translates
-from blendir.numerics import output_size
-
-Sizes: TypeAlias = int | Sequence[int]
 
 
-def pair(sizes: Sizes) -> tuple[int, int]:
-    """
-    One number stands for both dimensions.
-    """
-    if isinstance(sizes, int):
-        return sizes, sizes
-    return sizes[0], sizes[-1]
-
-
-def require_planes(e: Emitter, x: SSAValue) -> None:
-    """
-    Windows are taken from [N, C, H, W].
-    """
-    if len(shape_of(x)) != 4:
-        raise UntranslatableError(f"{e.site.target} of a tensor of shape {list(shape_of(x))}, not [N, C, H, W]")
-
-
-@translates("conv", "conv2d.default", "conv2d.padding", borders=True)
-def conv2d(
+@translates("conv", "conv1d.default", "conv1d.padding", "conv2d.default", "conv2d.padding", borders=True)
+def conv(
     e: Emitter,
     x: SSAValue | Padded,
     weight: Operand,
@@ -50,22 +50,28 @@ def conv2d(
     groups: int = 1,
 ) -> Result:
     """
-    A convolution with constant weights; a border made just before becomes its padding.
+    A convolution with constant weights, of [N, C, L] as of [N, C, 1, L]. A border directly before it becomes its
+    padding where both pad with the same.
     """
-    for what, value in (("groups", groups), ("dilation", max(pair(dilation)))):
-        if value != 1:
-            raise UntranslatableError(f"{e.site.target} with {what} = {value}")
-    weights = known(e, weight)
-    pads = same_padding(e, weights, padding) if isinstance(padding, str) else pair(padding)
+    rank, weights = rank_of(e, x), known(e, weight)
+    weights = weights if rank == 2 else weights[:, :, None]
+    gaps = pair(dilation, rank)
+    pads = padding_of(e, padding, weights, gaps, rank)
     fill = None
     if isinstance(x, Padded):
-        pads, fill = joined_padding(e, x, pads)
-        x = x.value
-    require_planes(e, x)
+        if not np.any(x.fill):
+            pads = joined(x.pads, pads)
+        elif any(pads):
+            x = bordered(e, x)
+        else:
+            pads, fill = x.pads, x.fill
+    x = planes(e, inner(x))
     offsets = np.zeros(len(weights)) if bias is None else known(e, bias)
     operands = (e.constant(weights, "weight"), e.constant(offsets, "bias"))
-    border = None if fill is None else e.constant(np.full(shape_of(x)[1], fill), "pad")
-    return e.emit(Conv2dOp(x if border is None else e.real(x), *operands, pair(stride), pads, border))
+    border = None if fill is None else e.constant(np.broadcast_to(fill, shape_of(x)[1]), "pad")
+    source = x if border is None else e.real(x)
+    y = e.emit(Conv2dOp(source, *operands, pair(stride, rank), pads, border, dilation=gaps, groups=groups))
+    return reshaped(e, y, e.site.shape, "shape")
 
 
 @translates("conv", "convolution.default", borders=True)
@@ -85,34 +91,21 @@ def convolution(
     The general form.
     """
     if transposed:
-        raise UntranslatableError(f"{e.site.target}, transposed")
-    return conv2d(e, x, weight, bias, stride, padding, dilation, groups)
+        from blendir.frontend.aten_transposed import conv_transpose2d
+
+        if not isinstance(x, SSAValue):
+            raise UntranslatableError(f"{e.site.target}, transposed, of a border")
+        return conv_transpose2d(e, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return conv(e, x, weight, bias, stride, padding, dilation, groups)
 
 
-def same_padding(e: Emitter, weights: Array, padding: str) -> tuple[int, int]:
+def padding_of(e: Emitter, padding: Sizes | str, weights: Array, dilation: Sequence[int], rank: int) -> Pads:
     """
-    The numbers that stand for "same" and "valid".
+    The numbers that padding stands for, "same" and "valid" too.
     """
-    if padding == "valid":
-        return 0, 0
-    height, width = weights.shape[2:]
-    if height % 2 == 0 or width % 2 == 0:
-        raise UntranslatableError(f"{e.site.target} with padding 'same' and an even kernel, which pads one side more")
-    return height // 2, width // 2
-
-
-def joined_padding(e: Emitter, x: Padded, pads: tuple[int, int]) -> tuple[tuple[int, int], float | None]:
-    """
-    The padding of border and convolution together, and the border's value where it is not 0.
-    """
-    left, right, top, bottom = x.border
-    if left != right or top != bottom:
-        raise UntranslatableError(f"{e.site.target} after a border of {list(x.border)}, which is not symmetric")
-    if x.fill == 0:
-        return (top + pads[0], left + pads[1]), None
-    if any(pads):
-        raise UntranslatableError(f"{e.site.target} that pads with 0 after a border of {x.fill}")
-    return (top, left), x.fill
+    if not isinstance(padding, str):
+        return both_ends(padding, rank)
+    return same_pads(weights.shape[2:], dilation) if padding == "same" else (0, 0, 0, 0)
 
 
 @translates("linear", "linear.default")
@@ -160,109 +153,124 @@ def addmm(e: Emitter, bias: Operand, x: SSAValue, weight: Operand, beta: float =
     return linear(e, x, alpha * known(e, weight).T, beta * known(e, bias))
 
 
-def check_pool(
-    e: Emitter, x: SSAValue, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
-) -> None:
-    """
-    Refuses pools whose output is rounded up to another size (ceil_mode).
-    """
-    require_planes(e, x)
-    floor = tuple(output_size(shape_of(x)[2 + d], kernel[d], stride[d], padding[d]) for d in (0, 1))
-    if floor != e.site.shape[2:]:
-        raise UntranslatableError(f"{e.site.target} with ceil_mode, which adds windows here")
-
-
-@translates("avg_pool", "avg_pool2d.default")
-def avg_pool2d(
-    e: Emitter,
-    x: SSAValue,
-    kernel_size: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Result:
-    """
-    Average pooling; a border counts as zeros.
-    """
-    kernel, pads = pair(kernel_size), pair(padding)
-    strides = kernel if stride in ((), []) else pair(stride)
-    if any(pads) and not count_include_pad and divisor_override is None:
-        raise UntranslatableError(f"{e.site.target} with padding and count_include_pad=False")
-    check_pool(e, x, kernel, strides, pads)
-    divisor = kernel[0] * kernel[1] if divisor_override is None else divisor_override
-    return e.emit(AvgPool2dOp(e.real(x), kernel, strides, pads, divisor))
-
-
-@translates("avg_pool", "adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")
-def adaptive_avg_pool2d(e: Emitter, x: SSAValue, output_size: Sizes) -> Result:
-    """
-    Equal windows, where the sizes divide.
-    """
-    require_planes(e, x)
-    source, target = shape_of(x)[2:], e.site.shape[2:]
-    if any(s % t for s, t in zip(source, target, strict=True)):
-        raise UntranslatableError(f"{e.site.target} from {list(source)} to {list(target)}, which does not divide")
-    kernel = (source[0] // target[0], source[1] // target[1])
-    return e.emit(AvgPool2dOp(e.real(x), kernel, kernel, (0, 0), kernel[0] * kernel[1]))
-
-
-@translates("max_pool", "max_pool2d.default", moves=True)
-def max_pool2d(
-    e: Emitter,
-    x: SSAValue,
-    kernel_size: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    ceil_mode: bool = False,
-) -> Result:
-    """
-    Max pooling; a border does not count.
-    """
-    if max(pair(dilation)) != 1:
-        raise UntranslatableError(f"{e.site.target} with dilation")
-    kernel, pads = pair(kernel_size), pair(padding)
-    strides = kernel if stride in ((), []) else pair(stride)
-    check_pool(e, x, kernel, strides, pads)
-    return e.emit(MaxPool2dOp(x, kernel, strides, pads))
-
-
-@translates("max_pool", "max_pool2d_with_indices.default", moves=True)
-def max_pool2d_with_indices(e: Emitter, x: SSAValue, *geometry: Any, **modes: Any) -> Result:
-    """
-    The maxima; their places are not supported.
-    """
-    value = max_pool2d(e, x, *geometry, **modes)
-    assert isinstance(value, SSAValue)
-    return value, None
-
-
 @translates("mean", "mean.dim")
 def mean(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None) -> Result:
     """
-    The mean over the last dimensions.
+    The mean over some dimensions.
     """
-    return reduced(e, x, dim, average=True)
+    shape = shape_of(x)
+    if is_over_channels(shape, dim):
+        return reshaped(e, e.affine(channel_sum(e, x, "sum"), scale=1 / shape[1]), e.site.shape, "reshape")
+    return reduced(e, e.real(x), dim, lambda planes, kernel: average(planes, kernel, kernel[0] * kernel[1]))
 
 
 @translates("sum", "sum.dim_IntList")
 def total(e: Emitter, x: SSAValue, dim: Sequence[int] | None, keepdim: bool = False, dtype: object = None) -> Result:
     """
-    The sum over the last dimensions; PyTorch casts to `dtype` before it adds.
+    The sum over some dimensions; PyTorch casts to `dtype` before it adds.
     """
     terms = cast_to(e, x)
     assert isinstance(terms, SSAValue)
-    return reduced(e, terms, dim, average=False)
+    if is_over_channels(shape_of(x), dim):
+        return reshaped(e, channel_sum(e, terms, ""), e.site.shape, "reshape")
+    return reduced(e, e.real(terms), dim, lambda planes, kernel: average(planes, kernel, 1))
 
 
-def reduced(e: Emitter, x: SSAValue, dim: Sequence[int] | None, average: bool) -> SSAValue:
+def is_over_channels(shape: tuple[int, ...], dim: Sequence[int] | None) -> bool:
     """
-    Pools over height, width or both. Other dimensions come to the end first and count as height, the ones before them
-    as channels.
+    Whether dimensions are the channels of [N, C, H, W].
+    """
+    return len(shape) == 4 and dim is not None and [d % 4 for d in dim] == [1]
+
+
+def channel_sum(e: Emitter, x: SSAValue, word: str) -> SSAValue:
+    """
+    The sum over the channels, [N, 1, H, W]: a 1 x 1 convolution of ones.
     """
     x = e.real(x)
+    operands = (e.constant(np.ones((1, shape_of(x)[1], 1, 1)), "weight"), e.constant(np.zeros(1), "bias"))
+    return e.emit(Conv2dOp(x, *operands, (1, 1), (0, 0)), word)
+
+
+@translates("max", "amax.default", moves=True)
+def amax(e: Emitter, x: SSAValue, dim: Sequence[int] = (), keepdim: bool = False) -> Result:
+    """
+    The maximum over some dimensions.
+    """
+    return reduced(e, x, dim, largest)
+
+
+@translates("min", "amin.default")
+def amin(e: Emitter, x: SSAValue, dim: Sequence[int] = (), keepdim: bool = False) -> Result:
+    """
+    The minimum over some dimensions: the maximum of what is negated.
+    """
+    negative = e.affine(e.real(x), scale=-1.0, word="negative")
+    return e.affine(reduced(e, negative, dim, largest, "max"), scale=-1.0)
+
+
+@translates("max", "max.dim", moves=True)
+def max_along(e: Emitter, x: SSAValue, dim: int, keepdim: bool = False) -> Result:
+    """
+    The maxima and their places.
+    """
+    return reduced(e, x, [dim], largest), place_of_largest(e, e.real(x), dim, "place")
+
+
+@translates("argmax", "argmax.default", moves=True)
+def argmax(e: Emitter, x: SSAValue, dim: int | None = None, keepdim: bool = False) -> Result:
+    """
+    The place of the largest along a dimension.
+    """
+    if dim is None or dim % len(shape_of(x)) == 0:
+        raise UntranslatableError(f"{e.site.target} over the leading dimension, the batch (name another dimension)")
+    return place_of_largest(e, e.real(x), dim, "")
+
+
+def place_of_largest(e: Emitter, x: SSAValue, dim: int, word: str) -> SSAValue:
+    """
+    The place of the largest along a dimension, in the shape that was traced.
+    """
+    place = e.emit(ArgmaxOp(x, dim % len(shape_of(x))), word)
+    shape = e.site.shape
+    return place if shape_of(place) == shape else e.emit(ReshapeOp(place, shape), f"{word}.shape".strip("."))
+
+
+@translates("min", "min.dim")
+def min_along(e: Emitter, x: SSAValue, dim: int, keepdim: bool = False) -> Result:
+    """
+    The minima; their places are not supported.
+    """
+    value = amin(e, x, [dim])
+    assert isinstance(value, SSAValue)
+    return value, None
+
+
+def average(planes: SSAValue, kernel: tuple[int, int], divisor: int) -> BlendOp:
+    """
+    The sum of each window by a divisor.
+    """
+    return AvgPool2dOp(planes, kernel, kernel, (0, 0), divisor)
+
+
+def largest(planes: SSAValue, kernel: tuple[int, int]) -> BlendOp:
+    """
+    The maximum of each window.
+    """
+    return MaxPool2dOp(planes, kernel, kernel, (0, 0))
+
+
+def reduced(
+    e: Emitter,
+    x: SSAValue,
+    dim: Sequence[int] | None,
+    pool: Callable[[SSAValue, tuple[int, int]], BlendOp],
+    word: str = "",
+) -> SSAValue:
+    """
+    Pools over height, width or both. Other dimensions are first moved to the end: they count as height, and the
+    dimensions before them as channels.
+    """
     shape = shape_of(x)
     dims = sorted(d % len(shape) for d in dim) if dim else list(range(len(shape)))
     if dims[0] == 0:
@@ -277,6 +285,4 @@ def reduced(e: Emitter, x: SSAValue, dim: Sequence[int] | None, average: bool) -
         order = [*kept, *dims]
         last = x if order == sorted(order) else e.emit(TransposeOp(x, order), "front")
         planes = reshaped(e, last, (1, int(np.prod([shape[d] for d in kept])), kernel[0], 1), "planes")
-    divisor = kernel[0] * kernel[1] if average else 1
-    pooled = e.emit(AvgPool2dOp(planes, kernel, kernel, (0, 0), divisor))
-    return reshaped(e, pooled, e.site.shape, "reshape")
+    return reshaped(e, e.emit(pool(planes, kernel), word), e.site.shape, "reshape")

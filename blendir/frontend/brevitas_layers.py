@@ -21,10 +21,10 @@ PRODUCTS = (F.linear, F.conv1d, F.conv2d, F.conv_transpose1d, F.conv_transpose2d
 
 class TracedQuantTensor(tensors.IntQuantTensor):
     """
-    A quantized tensor of unsigned integers, with scale, zero point and bit width, on whose values nothing branches.
+    A quantized tensor of unsigned integers, with scale, zero point and bit width, whose values decide no branch.
 
-    Brevitas compares the formats of operands, which a trace cannot do and a model that runs does not need. Products
-    are plain tensors, whose format is that of the quantizer behind them.
+    Brevitas compares the formats of operands. A trace cannot do this, and a model that runs does not need it. Products
+    are plain tensors; the next quantizer sets their format.
     """
 
     signed, training, is_valid = False, False, True
@@ -75,7 +75,7 @@ def plain(value: Any) -> Any:
 
 def traced(value: Any, signed: bool) -> Any:
     """
-    A quantized tensor of integers that can be traced; of others only the values.
+    A quantized tensor of integers as one that can be traced; of other tensors, only the values.
     """
     if isinstance(value, tensors.IntQuantTensor):
         return tuple.__new__(SignedQuantTensor if signed else TracedQuantTensor, value)

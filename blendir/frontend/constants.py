@@ -1,5 +1,5 @@
 """
-Evaluating what depends on parameters and shapes alone, in float64.
+Evaluates expressions that depend only on parameters and shapes, in float64.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from blendir.frontend import fake_quantize
+
 NARROW = (torch.float16, torch.bfloat16, torch.float32)
 TEMPLATE = {
     **{
         f"aten.{name}": 0
         for name in (
+            "fill.Scalar",
+            "fill.Tensor",
             "ones_like.default",
             "zeros_like.default",
             "full_like.default",
@@ -28,7 +32,7 @@ TEMPLATE = {
     "aten.type_as.default": 1,
 }
 """
-Which operand gives an operation nothing but its shape or type.
+The operand of which an operation uses only the shape or type.
 """
 SIGNS = ("aten.sign.default", "aten.sgn.default")
 
@@ -52,8 +56,10 @@ def widen(value: Any) -> Any:
 
 def evaluate(target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str) -> Any:
     """
-    Runs one ATen operation on constants; the sign of an exact zero is +1, which is said once per layer.
+    Runs one ATen operation on constants. The sign of an exact zero is +1; one warning per layer says so.
     """
+    if str(target) in fake_quantize.NAMES:
+        return fake_quantize.fake_quantized(str(target), widen(args))
     if str(target) in SIGNS and isinstance(args[0], Tensor):
         return positive_sign(args[0], layer)
     with torch.no_grad():

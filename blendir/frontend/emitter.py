@@ -1,5 +1,5 @@
 """
-Building `blend` operations: layers, names, constants, and what several ATen operations share.
+Builds `blend` operations: layers, names, constants, and helpers that several ATen operations share.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from blendir.dialects.blend import (
+    PIXELS,
     AffineOp,
     BitsToValueOp,
     BlendOp,
@@ -26,10 +27,11 @@ from blendir.dialects.blend import (
     ThresholdOp,
     UnsupportedOp,
     constant_value,
+    element_format,
     is_real,
     tensor_type,
-    ui8,
 )
+from blendir.dialects.blend.base import REPAIR
 from blendir.frontend.errors import UntranslatableError
 
 Array: TypeAlias = NDArray[Any]
@@ -39,20 +41,30 @@ Constant: TypeAlias = Array | float
 @dataclass(frozen=True)
 class Padded:
     """
-    A value with a constant border, (left, right, top, bottom), that the next convolution takes over.
+    A value with a border, (left, right, top, bottom), of one number or one per channel, that the next convolution or
+    pool takes over.
     """
 
     value: SSAValue
     border: tuple[int, int, int, int]
-    fill: float
+    fill: Array | float
+
+    @property
+    def pads(self) -> tuple[int, int, int, int]:
+        """
+        The border as padding: top, left, bottom, right.
+        """
+        left, right, top, bottom = self.border
+        return top, left, bottom, right
 
 
 @dataclass(frozen=True)
 class Site:
     """
-    The operation being translated: where it stands in the model and what it returns.
+    The operation being translated: its place in the model and its result.
 
-    `path` is its layer if that is free; `is_module` says that it is a whole module's.
+    `path` becomes its layer if no other operation has that layer. `is_module` says that the operation is a whole
+    module.
     """
 
     path: str
@@ -77,7 +89,7 @@ class Levels:
 @dataclass(frozen=True)
 class Rounding:
     """
-    `clamp(round(source))` by a named rounding, which waits for its bounds.
+    `clamp(rounding(source))` for a rounding by name; infinite bounds wait for a clamp.
     """
 
     source: SSAValue
@@ -109,10 +121,10 @@ class Names:
 
 def value_name(layer: str) -> str:
     """
-    The name of a value in the printed IR: without numbers at its end, which the printer counts there itself.
+    The name of a value in the printed IR, without trailing digits: the printer numbers equal names itself.
     """
-    name = re.sub(r"(_\d+)+$", "", re.sub(r"\W", "_", layer))
-    return f"layer{name}" if name[:1].isdigit() else name
+    name = re.sub(r"(_\d+)+$", "", re.sub(r"\W", "_", layer, flags=re.ASCII))
+    return name if name and not name[0].isdigit() else f"layer{name}"
 
 
 def shape_of(value: object) -> tuple[int, ...]:
@@ -126,9 +138,10 @@ def shape_of(value: object) -> tuple[int, ...]:
 
 def collapse(array: Array, shape: Sequence[int]) -> Array:
     """
-    A constant that broadcasts to `shape`, with every dimension along which it does not vary reduced to 1.
+    A constant that broadcasts to `shape`. Every dimension along which it does not vary has size 1.
     """
-    if array.ndim > len(shape) or np.broadcast_shapes(array.shape, shape) != tuple(shape):
+    sizes = zip(array.shape[::-1], tuple(shape)[::-1], strict=False)
+    if array.ndim > len(shape) or any(own not in (1, size) for own, size in sizes):
         raise UntranslatableError(f"a constant of shape {list(array.shape)} does not fit {list(shape)}")
     array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
     for axis in range(array.ndim):
@@ -162,7 +175,7 @@ def varying(shape: Sequence[int], *constants: Constant) -> set[int]:
 
 def separate(array: Array) -> dict[int, Array] | None:
     """
-    The factors along each axis, channels last, whose product an array is to rounding; None where it is none.
+    The factors along each axis, channels last, whose product equals an array up to rounding; None if there are none.
     """
     peak = np.unravel_index(np.abs(array).argmax(), array.shape)
     axes = sorted((axis for axis, size in enumerate(array.shape) if size > 1), reverse=True)
@@ -174,9 +187,17 @@ def separate(array: Array) -> dict[int, Array] | None:
     return factors if bool((np.abs(product - array) <= 1e-12 * np.abs(array[peak])).all()) else None
 
 
+def integer_limits(x: SSAValue, limits: Array) -> NDArray[np.int64]:
+    """
+    The integers that decide on pixels as real thresholds do.
+    """
+    fmt = element_format(tensor_type(x).element_type)
+    return np.clip(np.ceil(limits), fmt.low - 1, fmt.high + 1).astype(np.int64)
+
+
 class Emitter:
     """
-    Appends operations to a block; every operation belongs to the site being translated.
+    Appends operations to a block. Every operation belongs to the site that is being translated.
     """
 
     def __init__(self, block: Block, modules: Iterable[str]):
@@ -205,7 +226,7 @@ class Emitter:
 
     def emit(self, op: BlendOp, word: str = "") -> SSAValue:
         """
-        Appends an operation: the main one of the site, or a further one told apart by `word`.
+        Appends an operation: the main one of the site, or a further one, whose layer ends in `word`.
         """
         layer = self.names.unique(f"{self.layer}.{word}") if word else self.layer
         op.layer = StringAttr(layer)
@@ -223,7 +244,7 @@ class Emitter:
         Appends a constant, named after the operation that takes it.
         """
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise UntranslatableError(f"{self.site.target} with a constant that is not finite")
+            raise UntranslatableError(f"{self.site.target} with a {word} that is not finite; {REPAIR}")
         op = ConstantOp.from_numpy(array.astype(np.float64) if element == f64 else array, element)
         self.block.add_op(op)
         op.result.name_hint = value_name(f"{self.layer}.{word}")
@@ -244,7 +265,8 @@ class Emitter:
         word: str = "",
     ) -> SSAValue:
         """
-        `(x - center) * scale + offset`: of bits a choice of two values; nothing where no float changes.
+        `(x - center) * scale + offset`. On bits it is a choice between two values. If it changes nothing, no operation
+        is made.
         """
         if (known := self.levels.get(x)) is not None:
             return self.select(known.bits, *((v - center) * scale + offset for v in (known.high, known.low)), word=word)
@@ -260,8 +282,9 @@ class Emitter:
 
     def affine_of_frame(self, x: SSAValue, center: Constant, scale: Constant, offset: Constant, word: str) -> SSAValue:
         """
-        The same with numbers that vary along several axes: an affine for each of them where the numbers are products
-        of scales along each, as in XNOR-Net++ (Bulat and Tzimiropoulos, 2019), else one on the flat frame.
+        The same with numbers that vary along several axes. If they are products of scales along each axis, as in
+        XNOR-Net++ (Bulat and Tzimiropoulos, 2019), each axis gets an affine. Otherwise the flattened frame gets one
+        affine.
         """
         shape = shape_of(x)
         factors = separate(collapse(np.asarray(scale), shape))
@@ -275,7 +298,7 @@ class Emitter:
 
     def select(self, bits: SSAValue, high: Constant, low: Constant, word: str = "") -> SSAValue:
         """
-        `bits ? high : low`, where +1 and -1 need nothing but the bits, inverted where they are exchanged.
+        `bits ? high : low`. For +1 and -1 it needs only the bits, inverted if the two are exchanged.
         """
         high, low = np.asarray(high, np.float64), np.asarray(low, np.float64)
         axis, (up, down) = per_channel(shape_of(bits), high, low)
@@ -307,12 +330,12 @@ class Emitter:
 
     def threshold(self, x: SSAValue, axis: int, limits: Array, invert: Array, word: str = "") -> SSAValue:
         """
-        `(x >= limit) xor invert`; the limits of pixels are the integers that decide the same.
+        `(x >= limit) xor invert`. On pixels, the limits are the integers that decide in the same way.
         """
         if is_real(x):
             level = self.constant(limits, "threshold")
         else:
-            level = self.constant(np.clip(np.ceil(limits), -1, 256).astype(np.int64), "threshold", i64)
+            level = self.constant(integer_limits(x, limits), "threshold", i64)
         return self.emit(ThresholdOp(x, level, self.constant(invert, "invert", i1), axis), word)
 
     def real(self, x: object) -> SSAValue:
@@ -324,7 +347,7 @@ class Emitter:
         element = tensor_type(value).element_type
         if element == i1:
             return self.select(value, 1.0, 0.0, "cast")
-        if element == ui8:
+        if element in PIXELS:
             cast_value = self.affine(value, word="cast")
             self.pixels[cast_value] = value
             return cast_value

@@ -1,5 +1,5 @@
 """
-Straight-through estimators: what a model computes only for its gradient is removed from the traced graph.
+Straight-through estimators: removes from the traced graph what a model computes only for its gradient.
 """
 
 from __future__ import annotations
@@ -26,10 +26,8 @@ DECISIONS = frozenset(
 @dataclass(frozen=True)
 class Sum:
     """
-    A value as a sum of others: terms by value number with their factors.
-
-    `parts` are the values that the sum was formed through, `seen` the numbers of all its terms, also of those
-    that cancelled.
+    A value as a sum of other values: terms by value number, with their factors. `parts` are the values through which
+    the sum was formed. `seen` holds the numbers of all its terms, including those that cancelled.
     """
 
     terms: Mapping[Any, float]
@@ -61,10 +59,10 @@ class Sum:
 @dataclass
 class StraightThrough:
     """
-    Numbers the values of a graph, equal ones alike, and applies the law `(a - b) + b == a`.
+    Numbers the values of a graph (equal values get the same number) and applies the law `(a - b) + b == a`.
 
-    In floats the law is a rounding apart, so it is used only where a gradient trick is seen: something in the
-    sum was detached, a is a sign, or b is what a sign or a comparison looks at.
+    In floats the two sides differ by a rounding. So the law is used only if the sum looks like a gradient trick: one of
+    its terms was detached, a is a sign, or b is the operand of a sign or a comparison.
     """
 
     numbers: dict[Node, int] = field(default_factory=dict[Node, int])
@@ -111,7 +109,7 @@ class StraightThrough:
 
     def sum_of(self, node: Node) -> Sum:
         """
-        A node as a sum of the terms of its operands where it adds, else of itself.
+        A node as a sum: of the terms of its operands if it adds, else of itself.
         """
         number = self.numbers[node]
         if transparent(node):
@@ -181,7 +179,7 @@ def operation(node: Node) -> str:
 
 def value_type(node: Node) -> Any:
     """
-    What PyTorch recorded of a value: a tensor, or a tuple of them.
+    The value that PyTorch recorded for a node: a tensor, or a tuple of tensors.
     """
     return node.meta.get("val")
 
@@ -196,7 +194,7 @@ def is_float(node: Node) -> bool:
 
 def transparent(node: Node) -> bool:
     """
-    Whether a node passes its one operand on: detach and the like, and casts between floats.
+    Whether a node passes on its single operand, like detach and casts between floats.
     """
     if node.op != "call_function" or not node.args or not isinstance(node.args[0], Node):
         return False

@@ -26,24 +26,25 @@ class Entry:
     How one ATen operation is translated, and the word for it in layers.
 
     `moves` says that elements are moved or picked, not computed with, so that integers cannot overflow;
-    `borders` that it takes padded values.
+    `borders` that it takes padded values; `pointwise` that each element of the result depends on one of each operand.
     """
 
     translate: Translation
     word: str
     moves: bool = False
     borders: bool = False
+    pointwise: bool = False
 
     @cached_property
     def hints(self) -> dict[str, set[Any]]:
         """
-        The types that each parameter may have, those inside of sequences among them.
+        The types that each parameter may have, including the types inside sequences.
         """
         return {name: leaves(hint) for name, hint in get_type_hints(self.translate).items()}
 
     def require(self, target: str, emitter: object, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """
-        Refuses what depends on the input where the translation takes constants, and constants where it takes values.
+        Refuses an input-dependent operand if the translation takes constants, and a constant if it takes values.
         """
         signature = inspect.signature(self.translate)
         for name, argument in signature.bind(emitter, *args, **kwargs).arguments.items():
@@ -81,15 +82,15 @@ TABLE: dict[str, Entry] = {}
 
 
 def translates(
-    word: str, *targets: str, moves: bool = False, borders: bool = False
+    word: str, *targets: str, moves: bool = False, borders: bool = False, pointwise: bool = False
 ) -> Callable[[Translation], Translation]:
     """
-    Enters a function for ATen operations; it takes an Emitter and then the arguments that ATen takes.
+    Registers a function for ATen operations. The function takes an Emitter, then the arguments of the ATen operation.
     """
 
     def enter(function: Translation) -> Translation:
         for target in targets:
-            TABLE[f"aten.{target}"] = Entry(function, word, moves, borders)
+            TABLE[f"aten.{target}"] = Entry(function, word, moves, borders, pointwise)
         return function
 
     return enter

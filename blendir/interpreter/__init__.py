@@ -2,6 +2,26 @@
 One interpreter for every stage.
 """
 
-from blendir.interpreter.run import encode_input, input_type, main_function, output_type, run_module
+from blendir.interpreter.run import (
+    encode_input,
+    find_main,
+    input_type,
+    main_function,
+    output_names,
+    output_types,
+    returned_values,
+    run_module,
+    run_outputs,
+)
 
-__all__ = ["encode_input", "input_type", "main_function", "output_type", "run_module"]
+__all__ = [
+    "encode_input",
+    "find_main",
+    "input_type",
+    "main_function",
+    "output_names",
+    "output_types",
+    "returned_values",
+    "run_module",
+    "run_outputs",
+]

@@ -10,28 +10,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from xdsl.dialects.builtin import f64
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute
 
+from blendir import widths
 from blendir.dialects import blend
 from blendir.dialects.blend.types import FixedType, WordType, element_format, i1
+from blendir.errors import UserError
 from blendir.functions import evaluate
 from blendir.interpreter import kernels
 from blendir.interpreter.kernels import Array, channels_first
 from blendir.numerics import Format, PadMode, Rounding, round_shift, saturate, standardize
-from blendir.packing import pack_words, unpack_words
+from blendir.packing import of_groups, pack_words, unpack_words
 
 
 def integer_dtype(width: int) -> type[np.signedinteger[Any]]:
     """
     The run-time type of integers of `width` bits.
     """
+    assert width <= widths.WORD, f"{width} bits do not fit {widths.WORD}"
     return np.int32 if width <= 32 else np.int64
 
 
-def settle(exact: Array, frac: int, result: FixedType, rounding: Rounding) -> Array:
+def round_saturate(exact: Array, frac: int, result: FixedType, rounding: Rounding) -> Array:
     """
     Brings an exact result with `frac` fractional bits to a fixed-point type: one rounding, one saturation.
     """
@@ -44,17 +46,20 @@ def settled_sum(a: Array, b: Array, formats: tuple[Format, Format], result: Fixe
     """
     The sum of two formats: exact on the finer grid, then rounded and saturated.
     """
-    common = max(f.frac for f in formats)
-    dtype = integer_dtype(2 + max(f.width + common - f.frac for f in formats))
+    terms = widths.operands(*formats)
+    common = widths.total(terms).frac
+    dtype = integer_dtype(widths.settling(terms, result.format.frac))
     a, b = (v.astype(dtype, copy=False) << (common - f.frac) for v, f in zip((a, b), formats, strict=True))
-    return settle(a + b, common, result, rounding)
+    return round_saturate(a + b, common, result, rounding)
 
 
 def settled_product(a: Array, b: Array, formats: tuple[Format, Format], result: FixedType, rounding: Rounding) -> Array:
     """
     The product of two formats: exact, then rounded and saturated.
     """
-    return settle(a.astype(np.int64) * b, sum(f.frac for f in formats), result, rounding)
+    exact = widths.product(*formats)
+    dtype = integer_dtype(widths.settling({"a product": exact}, result.format.frac))
+    return round_saturate(a.astype(dtype) * b.astype(dtype), exact.frac, result, rounding)
 
 
 def settled_norm(
@@ -63,7 +68,7 @@ def settled_norm(
     """
     Layer normalization along the last axis; the products have `frac` fractional bits.
     """
-    return settle(gamma.astype(np.int64) * standardize(x, epsilon) + beta, frac, result, rounding)
+    return round_saturate(gamma.astype(np.int64) * standardize(x, epsilon) + beta, frac, result, rounding)
 
 
 def looked_up(x: Array, table: Array, low: int) -> Array:
@@ -85,10 +90,10 @@ def settled_pieces(
     low, span = int(x.min()), int(x.max()) - int(x.min()) + 1
     if span > LOOKUP_SPAN:
         shaped = (channels_first(p.astype(np.int64), axis, x.ndim) for p in parameters)
-        return settle(kernels.piecewise(x.astype(np.int64), *shaped), frac, result, rounding)
+        return round_saturate(kernels.piecewise(x.astype(np.int64), *shaped), frac, result, rounding)
     values = np.arange(low, low + span)
     exact = kernels.piecewise(values, *(p.astype(np.int64)[:, None] for p in parameters))
-    table = settle(exact, frac, result, rounding)
+    table = round_saturate(exact, frac, result, rounding)
     rows = channels_first(np.arange(len(table)) * span - low, axis, x.ndim)
     return table.reshape(-1).take(x + rows)
 
@@ -102,18 +107,12 @@ def element_frac(value: Any) -> int:
     return kind.format.frac
 
 
-def magnitude(fmt: Format) -> int:
+def bits_to_float(bits: Array, count: int = 1) -> Array:
     """
-    The largest absolute integer of a format.
+    Bits as +-1, of which `count` are summed exactly.
     """
-    return max(-fmt.low, fmt.high)
-
-
-def bits_to_float(bits: Array) -> NDArray[np.float32]:
-    """
-    Bits as +-1.
-    """
-    return bits.astype(np.float32) * np.float32(2) - np.float32(1)
+    dtype = kernels.type_of_sums(count)
+    return bits.astype(dtype) * dtype(2) - dtype(1)
 
 
 LOOKUP_SPAN = 1 << 12
@@ -139,7 +138,7 @@ class BlendFunctions(InterpreterFunctions):
 
     @impl(blend.UnsupportedOp)
     def run_unsupported(self, _: Interpreter, op: blend.UnsupportedOp, args: PythonValues) -> PythonValues:
-        raise ValueError(f"{op.layer_name}: {op.target.data} has no meaning in blendir")
+        raise UserError(f"{op.layer_name}: {op.target.data} has no meaning in blendir")
 
     @impl(blend.ReluOp)
     def run_relu(self, _: Interpreter, op: blend.ReluOp, args: PythonValues) -> PythonValues:
@@ -218,14 +217,17 @@ class BlendFunctions(InterpreterFunctions):
         axis = op.axis.value.data
         spread = np.stack([channels_first(column, axis, x.ndim) for column in limits.T], axis=-1)
         invert = channels_first(invert, axis, x.ndim)
-        return (kernels.levels(x, spread, invert, op.lowest.value.data, op.step.value.data),)
+        dtype = integer_dtype(element_format(element(op.result)).width)
+        return (kernels.levels(x, spread, invert, op.lowest.value.data, op.step.value.data, dtype),)
 
     @impl(blend.RequantizeOp)
     def run_requantize(self, _: Interpreter, op: blend.RequantizeOp, args: PythonValues) -> PythonValues:
         result = element(op.result)
         assert isinstance(result, FixedType)
+        if element(op.input) == f64:
+            return (result.format.encode(args[0]).astype(integer_dtype(result.format.width)),)
         frac = element_format(element(op.input)).frac
-        return (settle(args[0].astype(np.int64), frac, result, op.rounding.data),)
+        return (round_saturate(args[0].astype(np.int64), frac, result, op.rounding.data),)
 
     @impl(blend.BitsToValueOp)
     def run_bits_to_value(self, _: Interpreter, op: blend.BitsToValueOp, args: PythonValues) -> PythonValues:
@@ -241,29 +243,30 @@ class BlendFunctions(InterpreterFunctions):
     def run_conv2d(self, _: Interpreter, op: blend.Conv2dOp, args: PythonValues) -> PythonValues:
         x, weight, bias, *pad = args
         x = real_values(x, op.input)
-        total = kernels.convolve(x, weight, op.stride, op.pads, pad[0] if pad else None)
-        return (total + kernels.border_map(bias, x.shape, op.window, op.stride, op.pads),)
+        total = kernels.convolve(x, weight, op.axes, pad[0] if pad else None)
+        return (total + kernels.border_map(bias, x.shape, op.axes),)
 
     @impl(blend.FixedConv2dOp)
     def run_fixed_conv2d(self, _: Interpreter, op: blend.FixedConv2dOp, args: PythonValues) -> PythonValues:
         x, weight, bias, *pad = args
-        dtype = kernels.exact_type(weight, magnitude(element_format(element(op.input))))
-        total = kernels.convolve(x, weight.astype(dtype), op.stride, op.pads, pad[0] if pad else None)
-        bias = kernels.border_map(bias.astype(np.int64), x.shape, op.window, op.stride, op.pads)
+        dtype = kernels.exact_type(weight, element_format(element(op.input)))
+        total = kernels.convolve(x, weight.astype(dtype), op.axes, pad[0] if pad else None)
+        bias = kernels.border_map(bias.astype(np.int64), x.shape, op.axes)
         return (settle_products(total.astype(np.int64) + bias, op),)
 
     @impl(blend.BinaryConv2dOp)
     def run_binary_conv2d(self, _: Interpreter, op: blend.BinaryConv2dOp, args: PythonValues) -> PythonValues:
-        x, weight = (bits_to_float(v) for v in args)
-        pad = np.full(x.shape[1], PAD_BIT[op.pad_mode.data], np.float32)
-        assert weight[0].size < 1 << 24
-        return (kernels.convolve(x, weight, op.stride, op.pads, pad).astype(np.int32),)
+        return (binary_convolution(op, args[0], args[1]),)
 
     @impl(blend.PackedBinaryConv2dOp)
     def run_packed_conv2d(self, _: Interpreter, op: blend.PackedBinaryConv2dOp, args: PythonValues) -> PythonValues:
         x, weight = args
         channels = op.channels.value.data
-        return (kernels.packed_convolve(x, weight, channels, op.stride, op.pads, op.pad_mode.data),)
+        if op.group_count > 1:
+            lanes = op.channel_lanes
+            taps = of_groups(unpack_words(weight, 1)[:, lanes], op.group_count)
+            return (binary_convolution(op, unpack_words(x, 1)[:, lanes], taps),)
+        return (kernels.packed_convolve(x, weight, channels, op.axes, op.pad_mode.data),)
 
     @impl(blend.LinearOp)
     def run_linear(self, _: Interpreter, op: blend.LinearOp, args: PythonValues) -> PythonValues:
@@ -273,14 +276,13 @@ class BlendFunctions(InterpreterFunctions):
     @impl(blend.FixedLinearOp)
     def run_fixed_linear(self, _: Interpreter, op: blend.FixedLinearOp, args: PythonValues) -> PythonValues:
         x, weight, bias = args
-        dtype = kernels.exact_type(weight, magnitude(element_format(element(op.input))))
+        dtype = kernels.exact_type(weight, element_format(element(op.input)))
         total = x.astype(dtype) @ weight.astype(dtype).T
         return (settle_products(total.astype(np.int64) + bias, op),)
 
     @impl(blend.BinaryLinearOp)
     def run_binary_linear(self, _: Interpreter, op: blend.BinaryLinearOp, args: PythonValues) -> PythonValues:
-        x, weight = (bits_to_float(v) for v in args)
-        assert weight.shape[1] < 1 << 24
+        x, weight = (bits_to_float(v, args[1].shape[1]) for v in args)
         return ((x @ weight.T).astype(np.int32),)
 
     @impl(blend.PackedBinaryLinearOp)
@@ -315,17 +317,21 @@ class BlendFunctions(InterpreterFunctions):
         result = element(op.result)
         if isinstance(result, FixedType):
             dtype = integer_dtype(result.format.width)
-            return (kernels.reduce_windows(args[0], op.window, op.stride, op.pads, np.add, 0, dtype),)
+            return (kernels.reduce_windows(args[0], op.axes, np.add, 0, dtype),)
         x = real_values(args[0], op.input)
-        return (kernels.reduce_windows(x, op.window, op.stride, op.pads, np.add, 0) / op.divisor.value.data,)
+        return (kernels.reduce_windows(x, op.axes, np.add, 0) / op.divisor.value.data,)
 
     @impl(blend.MaxPool2dOp)
     def run_max_pool2d(self, _: Interpreter, op: blend.MaxPool2dOp, args: PythonValues) -> PythonValues:
         kind = element(op.input)
         if isinstance(kind, WordType) or kind == i1:
-            return (kernels.reduce_windows(args[0], op.window, op.stride, op.pads, np.bitwise_or, 0),)
+            return (kernels.reduce_windows(args[0], op.axes, np.bitwise_or, 0),)
         lowest = -np.inf if kind == f64 else element_format(kind).low
-        return (kernels.reduce_windows(args[0], op.window, op.stride, op.pads, np.maximum, lowest),)
+        return (kernels.reduce_windows(args[0], op.axes, np.maximum, lowest),)
+
+    @impl(blend.ArgmaxOp)
+    def run_argmax(self, _: Interpreter, op: blend.ArgmaxOp, args: PythonValues) -> PythonValues:
+        return (place_of_largest(args[0], op.axis.value.data, element(op.result)),)
 
     @impl(blend.ReshapeOp)
     def run_reshape(self, _: Interpreter, op: blend.ReshapeOp, args: PythonValues) -> PythonValues:
@@ -344,6 +350,14 @@ class BlendFunctions(InterpreterFunctions):
         return (np.concatenate(args, axis=op.axis.value.data),)
 
 
+def place_of_largest(x: Array, axis: int, kind: Attribute) -> Array:
+    """
+    The first place of the largest element along an axis, which stays with size 1, as a number of a type.
+    """
+    dtype = integer_dtype(kind.format.width) if isinstance(kind, FixedType) else np.float64
+    return np.argmax(x, axis=axis, keepdims=True).astype(dtype)
+
+
 def real_values(x: Array, value: Any) -> Array:
     """
     The float64 values of an operand of any number type.
@@ -354,6 +368,15 @@ def real_values(x: Array, value: Any) -> Array:
     return element_format(kind).decode(x)
 
 
+def binary_convolution(op: blend.BinaryConv2dOp | blend.PackedBinaryConv2dOp, x: Array, weight: Array) -> Array:
+    """
+    A convolution of bits [N, C, H, W] with weights [O, C / groups, KH, KW].
+    """
+    pad = np.full(x.shape[1], PAD_BIT[op.pad_mode.data], np.float32)
+    values, signs = (bits_to_float(v, weight[0].size) for v in (x, weight))
+    return kernels.convolve(values, signs, op.axes, pad).astype(np.int32)
+
+
 def settle_products(exact: Array, op: blend.FixedConv2dOp | blend.FixedLinearOp) -> Array:
     """
     Brings sums of products to the result type of a convolution or linear layer.
@@ -361,4 +384,4 @@ def settle_products(exact: Array, op: blend.FixedConv2dOp | blend.FixedLinearOp)
     result, bias = element(op.result), element(op.bias)
     assert isinstance(result, FixedType)
     assert isinstance(bias, FixedType)
-    return settle(exact, bias.format.frac, result, op.rounding.data)
+    return round_saturate(exact, bias.format.frac, result, op.rounding.data)

@@ -12,42 +12,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blendir.numerics import PadMode, border_classes, output_size
+from blendir import widths
+from blendir.numerics import Format, PadMode, WindowAxis, border_classes
 
 Array = NDArray[Any]
-Pair = tuple[int, int]
+Axes = tuple[WindowAxis, WindowAxis]
 CACHE_WORDS = 1 << 17
 
 
-def exact_type(weight: Array, magnitude: int) -> type[np.floating[Any] | np.int64]:
+def exact_type(weight: Array, source: Format) -> type[np.floating[Any] | np.int64]:
     """
-    The fastest type in which products with integers up to `magnitude` are summed exactly: the narrowest float, else
-    64-bit integers.
+    The fastest type in which products of weights [O, ..] with integers of a format are summed exactly: the narrowest
+    float, else 64-bit integers.
     """
-    flat = np.abs(weight.astype(np.float64)).reshape(weight.shape[0], -1)
-    bound = float(flat.sum(axis=1).max(initial=0.0)) * magnitude
-    if bound < 1 << 24:
-        return np.float32
-    if bound < 1 << 53:
-        return np.float64
-    if bound < 1 << 62:
-        return np.int64
-    raise OverflowError(f"sums up to {bound:.3g} do not fit in 64 bits")
+    return type_of_sums(widths.row_sum(weight) * widths.magnitude(source))
 
 
-def pad_frames(x: Array, padding: Pair, values: Array | None) -> Array:
+def type_of_sums(limit: int) -> type[np.floating[Any] | np.int64]:
+    """
+    The fastest type for sums whose magnitudes add up to `limit` at most.
+    """
+    for dtype in (np.float32, np.float64):
+        if limit < 1 << (np.finfo(dtype).nmant + 1):
+            return dtype
+    assert limit < 1 << (widths.EXACT - 1), f"sums up to {limit} do not fit in {widths.WORD} bits"
+    return np.int64
+
+
+def pad_frames(x: Array, axes: Axes, values: Array | None) -> Array:
     """
     Surrounds [N, C, H, W] with zeros or with a value per channel.
     """
-    rows, columns = padding
-    if not rows and not columns:
+    if not any(axis.before or axis.after for axis in axes):
         return x
-    frames, channels, height, width = x.shape
-    padded = np.zeros((frames, channels, height + 2 * rows, width + 2 * columns), x.dtype)
+    height, width = (axis.before + size + axis.after for axis, size in zip(axes, x.shape[2:], strict=True))
+    padded = np.zeros((*x.shape[:2], height, width), x.dtype)
     if values is not None:
         padded += values.astype(x.dtype)[None, :, None, None]
-    padded[:, :, rows : rows + height, columns : columns + width] = x
+    top, left = (axis.before for axis in axes)
+    padded[:, :, top : top + x.shape[2], left : left + x.shape[3]] = x
     return padded
+
+
+def tap_slice(axis: WindowAxis, tap: int, outputs: int) -> slice:
+    """
+    The padded positions that one tap reads over all outputs.
+    """
+    start = tap * axis.dilation
+    return slice(start, start + (outputs - 1) * axis.stride + 1, axis.stride)
 
 
 def take(x: Array, indices: Sequence[int], axis: int) -> Array:
@@ -60,57 +72,76 @@ def take(x: Array, indices: Sequence[int], axis: int) -> Array:
     return picked
 
 
-def levels(x: Array, limits: Array, invert: Array, lowest: int, step: int) -> Array:
+def levels(x: Array, limits: Array, invert: Array, lowest: int, step: int, dtype: type[np.signedinteger[Any]]) -> Array:
     """
     `lowest + step * sum_l ((x >= limits[.., l]) xor invert)`; limits and invert broadcast to x.
     """
-    count = np.zeros(x.shape, np.int32)
+    count = np.zeros(x.shape, dtype)
     for level in range(limits.shape[-1]):
         count += (x >= limits[..., level]) ^ invert
-    return count * np.int32(step) + np.int32(lowest)
+    return count * dtype(step) + dtype(lowest)
 
 
-def convolve(x: Array, weight: Array, strides: Pair, padding: Pair, pad_values: Array | None = None) -> Array:
+def convolve(x: Array, weight: Array, axes: Axes, pad_values: Array | None = None) -> Array:
     """
-    `sum_{i, tap} w[o, i, tap] * x[n, i, p * stride + tap - padding]` in the type of `weight`.
+    `sum_{i, tap} w[o, i, tap] * x[n, i, p * stride + tap * dilation - padding]` in the type of `weight`, i within a
+    group.
 
-    x: [N, I, H, W], weight: [O, I, KH, KW]. Returns [N, O, OH, OW].
+    x: [N, I, H, W], weight: [O, I / groups, KH, KW]. Returns [N, O, OH, OW].
     """
-    padded = pad_frames(x, padding, pad_values).astype(weight.dtype, copy=False)
-    frames, channels, height, width = padded.shape
+    down, right = axes
+    oh, ow = down.outputs(x.shape[2]), right.outputs(x.shape[3])
+    padded = pad_frames(x, axes, pad_values).astype(weight.dtype, copy=False)
+    if padded.shape[1] != weight.shape[1]:
+        return convolve_groups(padded, weight, axes, (oh, ow))
+    frames, channels, height, _ = padded.shape
     outputs, _, kh, kw = weight.shape
-    oh, ow = output_size(height, kh, strides[0], 0), output_size(width, kw, strides[1], 0)
     columns = np.empty((frames, kw, channels, height, ow), weight.dtype)
     for tap in range(kw):
-        columns[:, tap] = padded[..., tap : tap + (ow - 1) * strides[1] + 1 : strides[1]]
+        columns[:, tap] = padded[..., tap_slice(right, tap, ow)]
     columns = columns.reshape(frames, kw * channels, height, ow)
     kernel = np.ascontiguousarray(weight.transpose(2, 0, 3, 1).reshape(kh, outputs, kw * channels))
-    if strides[0] == 1:
+    if down.stride == 1:
         slabs = columns.reshape(frames, kw * channels, height * ow)
         total = np.matmul(kernel[0], slabs[:, :, : oh * ow])
         for tap in range(1, kh):
-            total += np.matmul(kernel[tap], slabs[:, :, tap * ow : (tap + oh) * ow])
+            first = tap * down.dilation
+            total += np.matmul(kernel[tap], slabs[:, :, first * ow : (first + oh) * ow])
         return total.reshape(frames, outputs, oh, ow)
-    stop = (oh - 1) * strides[0] + 1
-    rows = np.stack([columns[:, :, tap : tap + stop : strides[0]] for tap in range(kh)], axis=1)
+    rows = np.stack([columns[:, :, tap_slice(down, tap, oh)] for tap in range(kh)], axis=1)
     rows = rows.reshape(frames, kh * kw * channels, oh * ow)
     flat = np.ascontiguousarray(kernel.transpose(1, 0, 2).reshape(outputs, -1))
     return np.matmul(flat, rows).reshape(frames, outputs, oh, ow)
 
 
-def border_map(bias: Array, shape: Sequence[int], kernel: Pair, strides: Pair, padding: Pair) -> Array:
+def convolve_groups(x: Array, weight: Array, axes: Axes, size: tuple[int, int]) -> Array:
+    """
+    The same of groups of channels, for padded frames and a size of the result: tap by tap.
+    """
+    frames, channels, _, _ = x.shape
+    outputs, each, kh, kw = weight.shape
+    groups = channels // each
+    total = np.zeros((frames, groups, outputs // groups, size[0] * size[1]), weight.dtype)
+    kernel = weight.reshape(groups, -1, each, kh, kw)
+    for row in range(kh):
+        for column in range(kw):
+            rows, columns = (tap_slice(a, t, n) for a, t, n in zip(axes, (row, column), size, strict=True))
+            tap = x[:, :, rows, columns].reshape(frames, groups, each, -1)
+            total += np.matmul(kernel[..., row, column], tap)
+    return total.reshape(frames, outputs, *size)
+
+
+def border_map(bias: Array, shape: Sequence[int], axes: Axes) -> Array:
     """
     Spreads a bias per channel, or per channel and border class, over the output positions of input [.., H, W].
     """
     if bias.ndim == 1:
         return bias[:, None, None]
-    rows, columns = (border_classes(shape[d - 2], kernel[d], strides[d], padding[d])[0] for d in (0, 1))
+    rows, columns = (border_classes(size, axis)[0] for size, axis in zip(shape[-2:], axes, strict=True))
     return bias[:, rows][:, :, columns]
 
 
-def packed_convolve(
-    x: Array, weight: Array, channels: int, strides: Pair, padding: Pair, pad_mode: PadMode
-) -> NDArray[np.int32]:
+def packed_convolve(x: Array, weight: Array, channels: int, axes: Axes, pad_mode: PadMode) -> NDArray[np.int32]:
     """
     The binary convolution on words: `n - 2 * popcount(x xor w)`, tap by tap over the positions it is inside.
 
@@ -118,13 +149,14 @@ def packed_convolve(
     """
     frames, _, height, width = x.shape
     outputs, words, kh, kw = weight.shape
-    oh, ow = (output_size((height, width)[d], (kh, kw)[d], strides[d], padding[d]) for d in (0, 1))
+    down, right = axes
+    oh, ow = down.outputs(height), right.outputs(width)
     result = np.zeros((frames, outputs, oh, ow), np.int32)
     chunk = max(1, CACHE_WORDS // (outputs * oh * ow))
     for row in range(kh):
-        ys, from_y = inside(row - padding[0], height, strides[0], oh)
+        ys, from_y = inside(row * down.dilation - down.before, height, down.stride, oh)
         for column in range(kw):
-            xs, from_x = inside(column - padding[1], width, strides[1], ow)
+            xs, from_x = inside(column * right.dilation - right.before, width, right.stride, ow)
             tap = weight[:, :, row, column]
             if pad_mode is not PadMode.ZERO_EXACT:
                 minus = channels - 2 * np.bitwise_count(tap).sum(axis=1, dtype=np.int32)
@@ -167,26 +199,17 @@ def packed_product(x: Array, weight: Array, channels: int) -> NDArray[np.int32]:
     return result
 
 
-def reduce_windows(
-    x: Array, kernel: Pair, strides: Pair, padding: Pair, combine: np.ufunc, outside: Any, dtype: Any = None
-) -> Array:
+def reduce_windows(x: Array, axes: Axes, combine: np.ufunc, outside: Any, dtype: Any = None) -> Array:
     """
     Combines the taps of each window of [N, C, H, W]; taps outside the input are `outside`.
     """
-    source = x
-    if padding != (0, 0):
-        source = np.full((*x.shape[:2], x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]), outside, x.dtype)
-        source[:, :, padding[0] : padding[0] + x.shape[2], padding[1] : padding[1] + x.shape[3]] = x
-    oh, ow = (output_size(source.shape[2 + d], kernel[d], strides[d], 0) for d in (0, 1))
+    down, right = axes
+    oh, ow = down.outputs(x.shape[2]), right.outputs(x.shape[3])
+    source = pad_frames(x, axes, np.array([outside] * x.shape[1], x.dtype))
     result: Array | None = None
-    for row in range(kernel[0]):
-        for column in range(kernel[1]):
-            tap = source[
-                :,
-                :,
-                row : row + (oh - 1) * strides[0] + 1 : strides[0],
-                column : column + (ow - 1) * strides[1] + 1 : strides[1],
-            ]
+    for row in range(down.kernel):
+        for column in range(right.kernel):
+            tap = source[:, :, tap_slice(down, row, oh), tap_slice(right, column, ow)]
             result = tap.astype(dtype or x.dtype) if result is None else combine(result, tap)
     assert result is not None
     return result

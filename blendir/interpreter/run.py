@@ -5,39 +5,56 @@ Running a module of any stage on batches of frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import func
-from xdsl.dialects.builtin import Float64Type, ModuleOp, TensorType
+from xdsl.dialects.builtin import Float64Type, ModuleOp, StringAttr, TensorType
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.interpreters.func import FuncFunctions
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, Tensor, element_format, tensor_type
-from blendir.dialects.blend.types import ui8
+from blendir.dialects.blend.types import PIXELS
 from blendir.dialects.stream import ProcessOp
+from blendir.errors import UserError
 from blendir.interpreter.blend import BlendFunctions, integer_dtype
 from blendir.interpreter.stream import StreamFunctions
 
 CHUNK = 64
+NAME = "blend.name"
+"""The attribute of a result of `@main` that the model gives a name, as the key of a dictionary."""
 Array = NDArray[Any]
+Outputs: TypeAlias = NDArray[np.float64] | list[NDArray[np.float64]]
+"""What a network returns: an array [N, ..], or a list of several."""
 
 
 def main_function(module: ModuleOp) -> func.FuncOp:
     """
-    The function `@main` of a module, with one tensor in and one out; ValueError otherwise.
+    The function `@main` of a module, with one tensor in, tensors out and one block; UserError otherwise.
     """
-    for op in module.ops:
-        if isinstance(op, func.FuncOp) and op.sym_name.data == "main":
-            inputs, outputs = list(op.function_type.inputs), list(op.function_type.outputs)
-            for what, types in (("input", inputs), ("output", outputs)):
-                if len(types) != 1 or not isinstance(types[0], TensorType):
-                    names = ", ".join(map(str, types)) or "none"
-                    raise ValueError(f"@main should have one tensor {what}, got {names}")
-            return op
-    raise ValueError("the module has no function @main")
+    op = find_main(module)
+    if op is None:
+        raise UserError("the module has no function @main")
+    inputs, outputs = list(op.function_type.inputs), list(op.function_type.outputs)
+    for what, types, fits in (("one tensor input", inputs, len(inputs) == 1), ("tensor outputs", outputs, outputs)):
+        if not fits or not all(isinstance(kind, TensorType) for kind in types):
+            names = ", ".join(map(str, types)) or "none"
+            raise UserError(f"@main should have {what}, got {names}")
+    if len(op.body.blocks) != 1:
+        raise UserError(f"@main should be one block, got {len(op.body.blocks)}")
+    return op
+
+
+def find_main(module: ModuleOp) -> func.FuncOp | None:
+    """
+    The function `@main` of a module where it has one with a body; passes leave any other module alone.
+    """
+    if not isinstance(module, ModuleOp):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UserError(f"a module of blendir is needed (from_torch makes one), got {type(module).__name__}")
+    functions = (op for op in module.ops if isinstance(op, func.FuncOp) and not op.is_declaration)
+    return next((op for op in functions if op.sym_name.data == "main"), None)
 
 
 def input_type(module: ModuleOp) -> Tensor:
@@ -47,31 +64,67 @@ def input_type(module: ModuleOp) -> Tensor:
     return tensor_type(next(iter(main_function(module).function_type.inputs)))
 
 
-def output_type(module: ModuleOp) -> Tensor:
+def output_types(module: ModuleOp) -> list[Tensor]:
     """
-    The type of the one output.
+    The types of the outputs, in the order of the model.
     """
-    return tensor_type(next(iter(main_function(module).function_type.outputs)))
+    return [tensor_type(kind) for kind in main_function(module).function_type.outputs]
+
+
+def output_names(module: ModuleOp) -> list[str]:
+    """
+    What the outputs are called: `output`; of several `output.` with the name that the model gives, or the number.
+    """
+    main = main_function(module)
+    count = len(main.function_type.outputs)
+    if count == 1:
+        return ["output"]
+    given = [None] * count if main.res_attrs is None else [kept.data.get(NAME) for kept in main.res_attrs.data]
+    return [f"output.{name.data if isinstance(name, StringAttr) else index}" for index, name in enumerate(given)]
+
+
+def returned_values(module: ModuleOp) -> list[SSAValue]:
+    """
+    The values that `@main` returns.
+    """
+    return list(main_function(module).get_return_op().operands)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def alone(outputs: list[NDArray[np.float64]]) -> Outputs:
+    """
+    A list of several outputs, or the only one itself.
+    """
+    return outputs if len(outputs) > 1 else outputs[0]
+
+
+def listed(outputs: Outputs) -> list[NDArray[np.float64]]:
+    """
+    The inverse of `alone`.
+    """
+    return outputs if isinstance(outputs, list) else [outputs]
 
 
 def encode_input(x: Array, kind: Tensor) -> Array:
     """
-    Brings frames [N, ..] to the argument's type: rounded once (half to even), saturated; pixels must be 0..255.
+    Brings frames [N, ..] to the argument's type: rounded once (half to even), saturated; pixels must be
+    integers of their type.
 
-    Raises ValueError for another shape, a non-finite number, or pixels that are not integers in 0..255.
+    Raises UserError for another shape, a non-finite number, or pixels that are not integers of their type.
     """
     x = np.asarray(x)
     expected = kind.get_shape()[1:]
     if x.ndim != kind.get_num_dims() or x.shape[1:] != expected:
         want = ", ".join(["N", *map(str, expected)])
-        raise ValueError(f"input has shape {list(x.shape)} but the model takes [{want}]")
+        raise UserError(f"input has shape {list(x.shape)} but the model takes [{want}]")
     if x.dtype.kind not in "fiub":
-        raise ValueError(f"input has type {x.dtype}, which is not a number")
+        raise UserError(f"input has type {x.dtype}, which is not a number")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise ValueError("input has values that are not finite")
-    if kind.element_type == ui8:
-        if x.size and (x.min() < 0 or x.max() > 255 or (x.dtype.kind == "f" and not np.array_equal(x, np.rint(x)))):
-            raise ValueError("this model takes pixels: integers in 0..255")
+        raise UserError("input has values that are not finite")
+    if kind.element_type in PIXELS:
+        fmt = element_format(kind.element_type)
+        whole = x.dtype.kind != "f" or np.array_equal(x, np.rint(x))
+        if x.size and (x.min() < fmt.low or x.max() > fmt.high or not whole):
+            raise UserError(f"this model takes pixels: integers in {fmt.low}..{fmt.high}")
         return x.astype(np.int32)
     if isinstance(kind.element_type, Float64Type):
         return x.astype(np.float64)
@@ -111,24 +164,36 @@ def chunks(x: Array, size: int = CHUNK) -> Iterator[Array]:
         yield x[start : start + size]
 
 
-def run_module(
-    module: ModuleOp, x: Array, observe: Callable[[Operation, int, Array], None] | None = None
-) -> NDArray[np.float64]:
+def interpreter_of(module: ModuleOp, *listeners: Interpreter.Listener) -> Interpreter:
     """
-    Runs `@main` on frames x [N, ..] at any stage and returns float64 [N, ..].
-
-    `observe(op, result index, value)` sees every intermediate value, chunk by chunk.
+    An interpreter that knows the operations of every stage.
     """
-    source, result = input_type(module), output_type(module)
-    listeners = () if observe is None else (Recorder(observe),)
     interpreter = Interpreter(module, listeners=listeners)
     interpreter.register_implementations(FuncFunctions())
     interpreter.register_implementations(BlendFunctions())
     interpreter.register_implementations(StreamFunctions())
-    outputs: list[Array] = []
+    return interpreter
+
+
+def run_module(module: ModuleOp, x: Array, observe: Callable[[Operation, int, Array], None] | None = None) -> Outputs:
+    """
+    Runs `@main` on frames x [N, ..] at any stage and returns float64 [N, ..]; a list of such for several outputs.
+
+    `observe(op, result index, value)` sees every intermediate value, chunk by chunk.
+    """
+    return alone(run_outputs(module, x, observe))
+
+
+def run_outputs(
+    module: ModuleOp, x: Array, observe: Callable[[Operation, int, Array], None] | None = None
+) -> list[NDArray[np.float64]]:
+    """
+    The same, always as a list.
+    """
+    source, results = input_type(module), output_types(module)
+    interpreter = interpreter_of(module, *(() if observe is None else (Recorder(observe),)))
+    outputs: list[list[Array]] = [[np.zeros((0, *kind.get_shape()[1:]))] for kind in results]
     for part in chunks(encode_input(x, source)):
-        (y,) = interpreter.call_op("main", (part,))
-        outputs.append(decode_output(y, result.element_type))
-    if not outputs:
-        return np.zeros((0, *result.get_shape()[1:]))
-    return np.concatenate(outputs)
+        for kept, y, kind in zip(outputs, interpreter.call_op("main", (part,)), results, strict=True):
+            kept.append(decode_output(y, kind.element_type))
+    return [np.concatenate(kept) for kept in outputs]

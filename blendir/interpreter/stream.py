@@ -18,8 +18,8 @@ from blendir.interpreter.blend import (
     element_frac,
     integer_dtype,
     looked_up,
-    magnitude,
-    settle,
+    place_of_largest,
+    round_saturate,
     settled_norm,
     settled_pieces,
     settled_product,
@@ -78,8 +78,8 @@ class StreamFunctions(InterpreterFunctions):
     def run_source(self, _: Interpreter, op: stream.SourceOp, args: PythonValues) -> PythonValues:
         x: Array = args[0]
         kind = stream_type(op.result)
-        if x.ndim == 4:
-            x = x.transpose(0, 2, 3, 1)
+        if x.ndim > 3:
+            x = x.reshape(len(x), -1, *x.shape[-2:]).transpose(0, 2, 3, 1)
         return (np.ascontiguousarray(x).reshape(len(x), kind.positions, kind.length.data),)
 
     @impl(stream.SinkOp)
@@ -92,15 +92,15 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.WindowOp)
     def run_window(self, _: Interpreter, op: stream.WindowOp, args: PythonValues) -> PythonValues:
-        (kh, kw), (sh, sw), padding = op.geometry
+        down, right = op.axes
         x = to_frames(args[0], op.input)
-        padded = kernels.pad_frames(x, padding, args[1] if len(args) > 1 else None)
+        padded = kernels.pad_frames(x, op.axes, args[1] if len(args) > 1 else None)
         result = stream_type(op.result)
         oh, ow = result.rows.data, result.columns.data
         taps = [
-            padded[:, :, i : i + (oh - 1) * sh + 1 : sh, j : j + (ow - 1) * sw + 1 : sw]
-            for i in range(kh)
-            for j in range(kw)
+            padded[:, :, kernels.tap_slice(down, i, oh), kernels.tap_slice(right, j, ow)]
+            for i in range(down.kernel)
+            for j in range(right.kernel)
         ]
         windows = np.stack(taps, axis=1).transpose(0, 3, 4, 1, 2)
         return (windows.reshape(len(x), result.positions, result.length.data),)
@@ -108,8 +108,8 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.BinaryMvuOp)
     def run_binary_mvu(self, _: Interpreter, op: stream.BinaryMvuOp, args: PythonValues) -> PythonValues:
         x, weight, border = args
-        signs = bits_to_float(unpack_words(weight, 1)[:, : op.vector])
-        total = (bits_to_float(vectors(x, op)) @ signs.T).astype(np.int32)
+        signs = bits_to_float(unpack_words(weight, 1)[:, : op.vector], op.vector)
+        total = (bits_to_float(vectors(x, op), op.vector) @ signs.T).astype(np.int32)
         total = total.reshape(len(x), -1, len(signs)) + classes(border, op)
         return (total.astype(np.int32),)
 
@@ -119,8 +119,8 @@ class StreamFunctions(InterpreterFunctions):
         elements, planes = vectors(x, op), unpack_words(weight, 2)[..., : op.vector].swapaxes(0, 1)
         counts = np.zeros((len(elements), len(weight)), np.int64)
         for place, step in op.steps.items():
-            bits = bits_to_float(elements >> place & 1)
-            for j, signs in enumerate(bits_to_float(planes)):
+            bits = bits_to_float(elements >> place & 1, op.vector)
+            for j, signs in enumerate(bits_to_float(planes, op.vector)):
                 equal_less_unequal = (bits @ signs.T).astype(np.int64)
                 counts += (step << j) * ((op.vector - equal_less_unequal) // 2)
         total = classes(base, op) - counts.reshape(len(x), -1, len(weight))
@@ -129,11 +129,25 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.FixedMvuOp)
     def run_fixed_mvu(self, _: Interpreter, op: stream.FixedMvuOp, args: PythonValues) -> PythonValues:
         x, weight, bias = args
-        dtype = kernels.exact_type(weight, magnitude(stream_type(op.input).format))
+        dtype = kernels.exact_type(weight, stream_type(op.input).format)
         total = vectors(x, op).astype(dtype) @ weight.astype(dtype).T
         exact = total.astype(np.int64).reshape(len(x), -1, len(weight)) + classes(bias, op)
         frac = element_frac(op.bias)
-        return (settle(exact, frac, fixed_type(op.result), op.rounding.data),)
+        return (round_saturate(exact, frac, fixed_type(op.result), op.rounding.data),)
+
+    @impl(stream.DepthwiseMvuOp)
+    def run_depthwise_mvu(self, _: Interpreter, op: stream.DepthwiseMvuOp, args: PythonValues) -> PythonValues:
+        x, weight, bias = args
+        taps = x.reshape(len(x), -1, op.vector, len(weight))
+        if op.on_bits:
+            total = (bits_to_float(taps) * bits_to_float(weight).T).sum(axis=2)
+        else:
+            dtype = kernels.exact_type(weight, stream_type(op.input).format)
+            total = (taps.astype(dtype) * weight.T.astype(dtype)).sum(axis=2)
+        exact = total.astype(np.int64) + classes(bias, op)
+        if op.on_bits:
+            return (exact.astype(np.int32),)
+        return (round_saturate(exact, element_frac(op.bias), fixed_type(op.result), op.rounding.data),)
 
     @impl(stream.PiecewiseLinearOp)
     def run_piecewise_linear(self, _: Interpreter, op: stream.PiecewiseLinearOp, args: PythonValues) -> PythonValues:
@@ -151,7 +165,9 @@ class StreamFunctions(InterpreterFunctions):
     def run_multi_threshold(self, _: Interpreter, op: stream.MultiThresholdOp, args: PythonValues) -> PythonValues:
         x, limits, invert = args
         limits = limits.reshape(-1, x.shape[2], limits.shape[1])
-        return (kernels.levels(x, limits, spread(invert, op.input), op.lowest.value.data, op.step.value.data),)
+        lowest, step = op.lowest.value.data, op.step.value.data
+        dtype = integer_dtype(stream_type(op.result).format.width)
+        return (kernels.levels(x, limits, spread(invert, op.input), lowest, step, dtype),)
 
     @impl(stream.AddOp)
     def run_add(self, _: Interpreter, op: stream.AddOp, args: PythonValues) -> PythonValues:
@@ -178,6 +194,10 @@ class StreamFunctions(InterpreterFunctions):
     def run_lookup(self, _: Interpreter, op: stream.LookupOp, args: PythonValues) -> PythonValues:
         return (looked_up(args[0], args[1], stream_type(op.input).format.low),)
 
+    @impl(stream.ArgmaxOp)
+    def run_argmax(self, _: Interpreter, op: stream.ArgmaxOp, args: PythonValues) -> PythonValues:
+        return (place_of_largest(args[0], 2, stream_type(op.result).element),)
+
     @impl(stream.ClampOp)
     def run_clamp(self, _: Interpreter, op: stream.ClampOp, args: PythonValues) -> PythonValues:
         return (np.clip(args[0], op.low.value.data, op.high.value.data),)
@@ -185,7 +205,7 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.RequantizeOp)
     def run_requantize(self, _: Interpreter, op: stream.RequantizeOp, args: PythonValues) -> PythonValues:
         frac = stream_type(op.input).format.frac
-        return (settle(args[0].astype(np.int64), frac, fixed_type(op.result), op.rounding.data),)
+        return (round_saturate(args[0].astype(np.int64), frac, fixed_type(op.result), op.rounding.data),)
 
     @impl(stream.BitsToValueOp)
     def run_bits_to_value(self, _: Interpreter, op: stream.BitsToValueOp, args: PythonValues) -> PythonValues:
@@ -207,7 +227,7 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.ReorderOp)
     def run_reorder(self, _: Interpreter, op: stream.ReorderOp, args: PythonValues) -> PythonValues:
         x, kind = args[0], stream_type(op.result)
-        return (x.reshape(len(x), -1)[:, op.permutation].reshape(len(x), kind.positions, kind.length.data),)
+        return (x.reshape(len(x), -1)[:, op.places].reshape(len(x), kind.positions, kind.length.data),)
 
     @impl(stream.ForkOp)
     def run_fork(self, _: Interpreter, op: stream.ForkOp, args: PythonValues) -> PythonValues:
@@ -215,7 +235,15 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.ConcatOp)
     def run_concat(self, _: Interpreter, op: stream.ConcatOp, args: PythonValues) -> PythonValues:
-        return (np.concatenate(args, axis=2),)
+        blocks, kind = op.parts[0], stream_type(op.result)
+        parts = [x.reshape(len(x), blocks, -1) for x in args]
+        return (np.concatenate(parts, axis=2).reshape(len(args[0]), kind.positions, kind.length.data),)
+
+    @impl(stream.CropOp)
+    def run_crop(self, _: Interpreter, op: stream.CropOp, args: PythonValues) -> PythonValues:
+        kind, (rows, columns) = stream_type(op.input), op.lines
+        x = args[0].reshape(len(args[0]), kind.rows.data, kind.columns.data, -1)
+        return (x[:, rows][:, :, columns].reshape(len(x), -1, kind.length.data),)
 
     @impl(stream.TakeOp)
     def run_take(self, _: Interpreter, op: stream.TakeOp, args: PythonValues) -> PythonValues:

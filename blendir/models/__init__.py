@@ -1,5 +1,5 @@
 """
-PyTorch networks that come with blendir, and the way to their weights.
+PyTorch networks of the zoo, and how to load their weights.
 """
 
 from blendir.models.blendnet import BlendNet, BlendNetConfig, blendnet, blendnet8, blendnet20

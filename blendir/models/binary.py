@@ -18,7 +18,7 @@ class SignActivation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+        return torch.where(x >= 0, torch.ones_like(x), -torch.ones_like(x))
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ class SignWeight(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, w: Tensor) -> Tensor:
         ctx.save_for_backward(w)
-        return torch.where(w >= 0, 1.0, -1.0).to(w.dtype)
+        return torch.where(w >= 0, torch.ones_like(w), -torch.ones_like(w))
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class SignWeight(torch.autograd.Function):
 
 class Sign(nn.Module):
     """
-    The binary activation: values of any shape to +1 and -1, with +1 at zero; the identity while `real`.
+    The binary activation: maps values of any shape to +1 and -1, and 0 to +1. With `real`, it is the identity.
     """
 
     def __init__(self):
@@ -84,7 +84,8 @@ def rprelu(channels: int) -> nn.Sequential:
 
 class BinaryConv2d(nn.Conv2d):
     """
-    A convolution whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set; W while `real`.
+    A convolution with the weights sign(W), times alpha[o] = mean |W[o]| if `alpha` is set. With `real`, its weights are
+    W.
 
     Input (N, in, H, W), output (N, out, H', W'), latent weights W of shape (out, in, k, k).
     """
@@ -110,7 +111,8 @@ class BinaryConv2d(nn.Conv2d):
 
 class BinaryLinear(nn.Linear):
     """
-    A linear layer whose weights are sign(W), times alpha[o] = mean |W[o]| where `alpha` is set; W while `real`.
+    A linear layer with the weights sign(W), times alpha[o] = mean |W[o]| if `alpha` is set. With `real`, its weights
+    are W.
 
     Input (N, .., in), output (N, .., out), latent weights W of shape (out, in).
     """
@@ -127,7 +129,7 @@ class BinaryLinear(nn.Linear):
 
 def binary_weight(weight: Tensor, alpha: bool) -> Tensor:
     """
-    sign(W), times the mean magnitude of each output where `alpha` is set; that mean takes no gradient.
+    sign(W), times the mean magnitude of each output if `alpha` is set. The mean takes no gradient.
     """
     signs: Tensor = SignWeight.apply(weight)
     if not alpha:
@@ -137,7 +139,7 @@ def binary_weight(weight: Tensor, alpha: bool) -> Tensor:
 
 def set_binary(model: nn.Module, *, activations: bool, weights: bool) -> None:
     """
-    Make every sign and every binary layer of `model` binary, or real as the stages of a training need it.
+    Makes every sign and every binary layer of `model` binary or real, as the phases of a training need it.
     """
     for module in model.modules():
         if isinstance(module, Sign):

@@ -41,21 +41,21 @@ class BlendNetConfig:
     pixel_max: int = 255
     """The largest pixel value; the smallest is 0."""
     alpha: bool = True
-    """Binary weights are scaled by the mean magnitude of their output channel."""
+    """Whether binary weights are scaled by the mean magnitude of their output channel."""
     bn_m: bool = True
-    """A batch norm stands between the binary convolution and the PReLU."""
+    """Whether a batch norm follows the binary convolution, before the PReLU."""
     main_tail_bn: bool = False
-    """A second batch norm stands between the PReLU and the add."""
+    """Whether a second batch norm stands between the PReLU and the add."""
     shared_slope: bool = False
-    """One PReLU slope per module instead of one per channel."""
+    """Whether a module has one PReLU slope instead of one per channel."""
     stem_act: bool = False
-    """A PReLU stands after the stem's batch norm."""
+    """Whether a PReLU follows the stem's batch norm."""
     norm_affine: bool = False
-    """The batch norm after the add has a trainable scale and shift."""
+    """Whether the batch norm after the add has a trainable scale and shift."""
     relu: bool = False
-    """ReLU stands in place of each PReLU."""
+    """Whether ReLU replaces each PReLU."""
     concat_skip: bool = False
-    """The skip of a type B module doubles the channels by repeating them instead of a real 1x1 convolution."""
+    """Whether the skip of a type B module doubles the channels by repeating them, instead of a real 1x1 convolution."""
 
     def __post_init__(self):
         if not len(self.mean) == len(self.scale) == self.image[0]:
@@ -168,8 +168,8 @@ def blendnet20(pretrained: bool = False, seed: int = 0, **flags: bool) -> nn.Mod
     """
     BlendNet-20 for 32x32 RGB pixels (0..255) and 10 classes, in eval mode.
 
-    With `pretrained`, the CIFAR-10 checkpoint of the package; else random weights that depend on `seed`
-    alone. `flags` are those of `BlendNetConfig`.
+    With `pretrained` it has the CIFAR-10 checkpoint of the package. Otherwise it has random weights that depend only on
+    `seed`. `flags` are those of `BlendNetConfig`.
     """
     config = replace(BLENDNET20, **flags)
     if not pretrained:
@@ -185,7 +185,7 @@ def blendnet8(pretrained: bool = False, seed: int = 0, **flags: bool) -> nn.Modu
     """
     A small BlendNet for 8x8 images of one channel (0..16) and 10 classes, in eval mode.
 
-    Random weights that depend on `seed` alone; `flags` are those of `BlendNetConfig`.
+    Its random weights depend only on `seed`. `flags` are those of `BlendNetConfig`.
     """
     if pretrained:
         raise ValueError("blendnet8 has no checkpoint: leave out pretrained, or train it")

@@ -30,7 +30,7 @@ DOREFA20 = DoReFaConfig()
 
 class LayerSign(nn.Module):
     """
-    sign(W) times the mean magnitude of all weights of the layer; that mean takes no gradient.
+    sign(W) times the mean magnitude of all weights of the layer. The mean takes no gradient.
     """
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ class LayerSign(nn.Module):
 
 def binary_conv(in_channels: int, out_channels: int, kernel: int, stride: int) -> QuantizedConv2d:
     """
-    A convolution with binary weights that keeps H and W but for the stride.
+    A convolution with binary weights; at stride 1 it keeps H and W.
     """
     return QuantizedConv2d(in_channels, out_channels, kernel, stride, kernel // 2, LayerSign())
 

@@ -2,8 +2,8 @@
 DSQ: weights and activations of a few bits between learned bounds.
 
 After "Differentiable Soft Quantization: Bridging Full-Precision and Low-Bit Neural Networks" (Gong et al., 2019), on
-ResNet-20; the first and the last layer are real. The soft function of the paper shapes gradients only and is a
-straight-through rounding here.
+ResNet-20; the first and the last layer are real. The soft function of the paper affects only gradients. Here it is a
+rounding with straight-through gradients.
 """
 
 from dataclasses import dataclass

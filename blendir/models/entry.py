@@ -16,12 +16,12 @@ from blendir.models.initialize import seeded
 @dataclass(frozen=True)
 class ZooEntry:
     """
-    One network: how to make it, what it takes, and what is known of its checkpoint.
+    One network: its constructor, its input, and its checkpoint if there is one.
     """
 
     name: str
     make: Callable[[], nn.Module]
-    """Makes the network, with parameters as PyTorch's layers draw them."""
+    """Makes the network, with the initial parameters that PyTorch's layers draw."""
     input_shape: tuple[int, int, int]
     """Channels, height and width of one frame."""
     pixel_max: int
@@ -49,7 +49,7 @@ class ZooEntry:
 
     def load(self, seed: int = 0) -> nn.Module:
         """
-        The network with its checkpoint where there is one, else with random weights that depend on `seed`.
+        The network with its checkpoint if there is one, else with random weights that depend on `seed`.
         """
         if self.checkpoint is None:
             return self.random(seed)

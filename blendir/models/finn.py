@@ -1,8 +1,8 @@
 """
 The networks of FINN: CNV, a small VGG, and the multilayer perceptrons TFC, SFC and LFC.
 
-After "FINN: A Framework for Fast, Scalable Binarized Neural Network Inference" (Umuroglu et al., 2017): weights and
-activations of one bit and no skips, so that all but the first layer of CNV is exact.
+After "FINN: A Framework for Fast, Scalable Binarized Neural Network Inference" (Umuroglu et al., 2017). Weights and
+activations have one bit and there are no skips, so every layer is exact.
 """
 
 from dataclasses import dataclass
@@ -74,10 +74,11 @@ def linear_layers(sizes: tuple[int, ...], classes: int) -> nn.Sequential:
 
 class Cnv(nn.Module):
     """
-    Pairs of binary 3x3 convolutions without padding, max pooling of bits between them, binary linear layers.
+    Pairs of binary 3x3 convolutions without padding, with max pooling of bits between the pairs, then binary linear
+    layers.
 
-    Input (N, C, H, W): pixel values, uint8 or float, which become numbers in [-1, 1) with seven fractional bits.
-    Output (N, classes): logits.
+    Input (N, C, H, W): pixel values, uint8 or float, which are mapped to [-1, 1) with seven fractional bits. Output (N,
+    classes): logits.
     """
 
     def __init__(self, config: CnvConfig):
@@ -105,8 +106,8 @@ class Fc(nn.Module):
     """
     Binary linear layers on binary images.
 
-    Input (N, C, H, W): pixel values, uint8 or float, of which those from 128 on are +1, the others -1. Output
-    (N, classes): logits.
+    Input (N, C, H, W): pixel values, uint8 or float. A pixel of at least 128 is +1, any other is -1. Output (N,
+    classes): logits.
     """
 
     def __init__(self, config: FcConfig):

@@ -1,8 +1,8 @@
 """
-FracBNN: binary pixels, binary convolutions that are refined by a second activation bit where a gate asks for it.
+FracBNN: binary pixels, and binary convolutions that a second activation bit refines where a gate is open.
 
 After "FracBNN: Accurate and FPGA-Efficient Binary Neural Networks with Fractional Activations" (Zhang et al., 2021),
-the network for CIFAR-10; only the classifier is real.
+the network for CIFAR-10. Only the classifier is real.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class FracBNNConfig(ResNetConfig):
     resolution: int = 8
     """Pixel values between two levels of the thermometer code."""
     gated: bool = True
-    """Activations have a second bit, which counts where the sum of the first ones exceeds a threshold."""
+    """Whether activations have a second bit. It counts where the sum of the first bits exceeds a threshold."""
 
 
 FRACBNN20 = FracBNNConfig()
@@ -34,8 +34,9 @@ FRACBNN20 = FracBNNConfig()
 
 class Thermometer(nn.Module):
     """
-    (N, C, H, W) pixels 0..255 -> (N, C * L, H, W) of +-1 with L = 256 / resolution: value l of a channel is +1 where
-    the pixel, in units of the resolution, rounds to more than l.
+    Pixels 0..255 (N, C, H, W) to thermometer code of +-1 (N, C * L, H, W), with L = 256 / resolution.
+
+    Value l of a channel is +1 if the pixel, divided by the resolution and rounded, is more than l.
     """
 
     levels: Tensor
@@ -53,8 +54,10 @@ class Thermometer(nn.Module):
 
 class GatedConv2d(nn.Conv2d):
     """
-    A 3x3 convolution of activations -1, -1/3, 1/3, 1 and weights sign(W): of the first bits alone, which stand for
-    +-2/3, and of both where the result of the first ones exceeds a learned threshold per output.
+    A 3x3 convolution of activations -1, -1/3, 1/3, 1 with weights sign(W).
+
+    It uses the first bits alone, which stand for +-2/3. Where this result exceeds a learned threshold of the output
+    channel, it uses both bits.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int):

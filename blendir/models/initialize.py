@@ -1,5 +1,5 @@
 """
-Random parameters that look like those of a trained network, so that every rewrite has work to do.
+Random parameters that resemble those of a trained network, so that every rewrite has work to do.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ CALIBRATION_FRAMES = 16
 
 def seeded(make: Callable[[], nn.Module], shape: tuple[int, ...], pixel_max: int, seed: int) -> nn.Module:
     """
-    A network in eval mode with random weights and plausible batch-norm statistics, one per seed; its frames have this
-    shape and pixels from 0 to `pixel_max`. Leaves the global generator as it was.
+    A network in eval mode with random weights and plausible batch norm statistics, which depend on the seed. Its frames
+    have this shape, and pixels from 0 to `pixel_max`. Leaves the global random generator unchanged.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -32,8 +32,8 @@ def seeded(make: Callable[[], nn.Module], shape: tuple[int, ...], pixel_max: int
 
 def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> None:
     """
-    Draw scales, shifts and slopes, measure the batch-norm statistics on `batch`, then disturb them a
-    little. Leaves `model` in eval mode.
+    Draws scales, shifts and slopes, measures the batch norm statistics on `batch`, then disturbs them a little. Leaves
+    `model` in eval mode.
     """
     with torch.no_grad():
         for module in model.modules():
@@ -51,11 +51,11 @@ def randomize(model: nn.Module, batch: Tensor, generator: torch.Generator) -> No
 
 def measure_norms(model: nn.Module, *batches: Tensor, dtype: torch.dtype = torch.float64) -> None:
     """
-    Set every running mean and variance to the average over `batches` of what each shows there, and leave the
-    float `model` in eval mode. Thresholds are running means, so this is worth doing after a training too.
+    Sets every running mean and variance to the average of those of the `batches`, and leaves the float `model` in eval
+    mode. Thresholds come from running means, so this is useful after a training too.
 
-    It runs in `dtype`: in float64 the statistics do not depend on how sums are split up, but a model that casts its
-    frames to float32 runs in float32 alone.
+    It runs in `dtype`. In float64 the statistics do not depend on the order of summation. A model that casts its frames
+    to float32 runs only in float32.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
@@ -98,7 +98,7 @@ def _draw_slopes(slopes: Tensor, generator: torch.Generator) -> None:
 
 def _disturb(bn: _BatchNorm, generator: torch.Generator) -> None:
     """
-    Move means by up to a tenth of a standard deviation, and variances by up to a fifth.
+    Moves means by up to a tenth of a standard deviation, and variances by up to a fifth.
     """
     assert bn.running_mean is not None
     assert bn.running_var is not None

@@ -2,9 +2,10 @@
 MLP-Mixers: MLPMixer, its naive binarization BinaryMixer, and BlendMixer.
 
 After "MLP-Mixer: An all-MLP Architecture for Vision" (Tolstikhin et al., 2021), and section III and tables I, V and VI
-of the BlendNet paper. An image becomes T patches of C numbers each, (N, T, C); a layer mixes along the patches and then
-along the channels, by two fully connected layers each. The paper leaves open which norms stand in a mixing block; here
-the first layer has one over its outputs, and the second one that of the residual stream.
+of the BlendNet paper. An image becomes T patches of C numbers each, (N, T, C). A layer mixes along the patches and then
+along the channels, each time with two fully connected layers. The paper does not say which norms a mixing block has.
+Here, a batch norm over the outputs of the first fully connected layer follows it, and the norm of the residual stream
+follows the second.
 """
 
 from collections.abc import Callable
@@ -18,14 +19,14 @@ from blendir.models.blendnet import Normalize
 from blendir.models.entry import ZooEntry
 
 KINDS = {"BB": (True, True), "FPB": (False, True), "BFP": (True, False), "FPFP": (False, False)}
-"""Whether the first and the second layer of a mixing block are binary, by their names in table VI."""
+"""The names of table VI; each says whether the first and the second layer of a mixing block are binary."""
 Kind = Literal["BB", "FPB", "BFP", "FPFP"]
 
 
 @dataclass(frozen=True)
 class MixerConfig:
     """
-    The geometry of a Mixer, what its fully connected layers are made of, and its norms.
+    The geometry of a Mixer, the kinds of its fully connected layers, and its norms.
     """
 
     channels: int
@@ -40,7 +41,7 @@ class MixerConfig:
     channels_kind: Kind = "BB"
     """The layers of mixing along the channels."""
     blend: bool = True
-    """Blocks of BlendMixer, with norms and PReLU; else those of MLP-Mixer, with layer norm and GELU."""
+    """Whether blocks are those of BlendMixer, with norms and PReLU, or those of MLP-Mixer, with layer norm and GELU."""
     norm: Literal["channels", "patches", "layer"] = "channels"
     """The norm of a BlendMixer's residual stream (table V): batch norm over channels or patches, or layer norm."""
     image: tuple[int, int, int] = (3, 32, 32)
@@ -102,8 +103,8 @@ def slopes(config: MixerConfig) -> nn.Module:
 
 def blend_mlp(size: int, hidden: int, kind: Kind) -> nn.Sequential:
     """
-    fc(sign(act(norm(fc(sign(x)))))) along the last dimension of (N, .., size); a fixed-point layer takes no signs. The
-    norms that follow make a scale of binary weights needless.
+    fc(sign(act(norm(fc(sign(x)))))) along the last dimension of (N, .., size). A fixed-point layer has no sign before
+    it. Binary weights need no scale, because norms follow.
     """
     first, second = KINDS[kind]
     inner = Transposed(nn.BatchNorm1d(hidden), nn.PReLU(hidden))
@@ -116,7 +117,7 @@ def blend_mlp(size: int, hidden: int, kind: Kind) -> nn.Sequential:
 
 def plain_mlp(size: int, hidden: int, kind: Kind) -> nn.Sequential:
     """
-    fc(gelu(fc(x))) along the last dimension of (N, .., size), with a sign before each layer that is binary.
+    fc(gelu(fc(x))) along the last dimension of (N, .., size), with a sign before each binary layer.
     """
     first, second = KINDS[kind]
     return nn.Sequential(
@@ -195,7 +196,7 @@ def entry(name: str, config: MixerConfig, description: str) -> ZooEntry:
 
 
 MIXED: tuple[tuple[Kind, Kind], ...] = (("BB", "FPB"), ("BB", "BFP"), ("FPB", "BB"), ("BFP", "BB"))
-"""The layers of mixing along patches and along channels of the networks of table VI that are not all binary."""
+"""The kinds of mixing along patches and along channels, for the networks of table VI that are not all binary."""
 
 ENTRIES = (
     entry("blendmixer-s4", S4, "BlendMixer S/4"),

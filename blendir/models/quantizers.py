@@ -11,7 +11,7 @@ from torch.nn import functional
 
 class Round(torch.autograd.Function):
     """
-    Forward: the nearest integer, the even one of two. Backward: the gradient passes.
+    Forward: the nearest integer, at a tie the even one. Backward: the gradient passes.
     """
 
     @staticmethod
@@ -25,7 +25,8 @@ class Round(torch.autograd.Function):
 
 class UniformQuantizer(nn.Module):
     """
-    Values of any shape to the nearest of `2**bits` ones that lie evenly between two bounds, which may be learned.
+    Rounds values of any shape to the nearest of `2**bits` levels, which are evenly spaced between two bounds. The
+    bounds may be learned.
     """
 
     low: Tensor

@@ -49,7 +49,7 @@ class ReActMobileConfig:
     stem: int
     """Channels of the stem."""
     blocks: tuple[tuple[int, int], ...]
-    """Output channels, as many as its input's or twice as many, and stride of each block."""
+    """The output channels (as many as the input's, or twice as many) and the stride of each block."""
     classes: int = 10
 
     def __post_init__(self):

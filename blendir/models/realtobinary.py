@@ -34,7 +34,10 @@ class RealToBinaryConfig:
     """Channels of each stage; from the second on, a stage begins with stride 2."""
     convs_per_stage: int
     squeeze: int = 0
-    """A gate rescales the channels, from this many times fewer features than channels; 0: learned factors do."""
+    """
+    If not 0, a gate rescales the channels; it has this many times fewer hidden features than channels. With 0, learned
+    factors rescale them.
+    """
     classes: int = 10
 
     def __post_init__(self):

@@ -1,5 +1,5 @@
 """
-The networks that blendir knows by name: the entries stand beside their networks.
+The networks that blendir knows by name. Each entry stands beside its network.
 """
 
 from torch import nn
@@ -44,6 +44,6 @@ def entry(name: str) -> ZooEntry:
 
 def load(name: str, seed: int = 0) -> nn.Module:
     """
-    The zoo's network of that name: its checkpoint where it has one, else random weights of that seed.
+    The zoo's network of that name, with its checkpoint if it has one, else with random weights of that seed.
     """
     return entry(name).load(seed)

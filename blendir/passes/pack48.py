@@ -5,182 +5,197 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType, i1
+from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, TensorType, i1, i64
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from blendir.dialects.blend import (
-    BinaryConv2dOp,
-    BinaryLinearOp,
-    BitsToValueOp,
-    BlendOp,
-    ConcatOp,
-    ConstantOp,
-    MaxPool2dOp,
-    PackedBinaryConv2dOp,
-    PackedBinaryLinearOp,
-    ReshapeOp,
-    ThresholdOp,
-    TransposeOp,
-    constant_value,
-    tensor_type,
-    word,
-)
-from blendir.dialects.blend.base import i64_array
-from blendir.interpreter import main_function, output_type
-from blendir.packing import WORD_BITS, pack_words, place_lanes, word_count
+from blendir.dialects import blend
+from blendir.dialects.blend import ConstantOp, constant_value, tensor_type, word
+from blendir.interpreter import find_main, main_function, output_types
+from blendir.packing import WORD_BITS, in_groups, pack_words, place_lanes, word_count
+from blendir.passes.rewriting import erase_unused_constants, replace
 
-Lanes = NDArray[np.int64]
+Lanes = dict[SSAValue, NDArray[np.int64]]
+"""In which lane of axis 1 each channel or feature of a packed value lies."""
 
 
-class Packer:
+def pack_operations(module: ModuleOp) -> None:
     """
-    Rewrites `@main` in order; remembers in which lane of axis 1 each channel or feature of a packed value lies.
+    Packs the bits of `@main`, operation by operation.
     """
+    block, lanes = main_function(module).body.block, Lanes()
+    if any(kind.element_type == i1 for kind in output_types(module)):
+        raise PassFailedException("the output is bits; a network should return numbers")
+    for op in list(block.ops):
+        if new := packed(op, lanes):
+            replace(op, new)
+    erase_unused_constants(block)
 
-    def __init__(self) -> None:
-        self.lanes: dict[SSAValue, Lanes] = {}
 
-    def run(self, module: ModuleOp) -> None:
-        """
-        Packs the function in place.
-        """
-        block = main_function(module).body.block
-        if output_type(module).element_type == i1:
-            raise PassFailedException("the output is bits; a network should return numbers")
-        for op in list(block.ops):
-            if not isinstance(op, BlendOp) or isinstance(op, ConstantOp):
-                continue
-            new = self.pack(op)
-            if new:
-                block.insert_ops_before(new, op)
-                new[-1].results[0].name_hint = op.results[0].name_hint
-                op.results[0].replace_all_uses_with(new[-1].results[0])
-                op.detach()
-                op.erase()
-        for op in reversed(list(block.ops)):
-            if isinstance(op, ConstantOp) and not op.result.uses.get_length():
-                op.detach()
-                op.erase()
+@singledispatch
+def packed(op: Operation, lanes: Lanes) -> list[Operation]:
+    """
+    The packed form of an operation, given operands that are packed already; nothing where it has no bits.
+    """
+    return []
 
-    def pack(self, op: BlendOp) -> list[Operation]:
-        """
-        The packed form of an operation, nothing where it has no bits.
-        """
-        match op:
-            case ThresholdOp() if tensor_type(op.result).element_type == i1:
-                return [self.threshold(op)]
-            case BinaryConv2dOp():
-                return self.conv(op)
-            case BinaryLinearOp():
-                return self.linear(op)
-            case BitsToValueOp() if op.input in self.lanes:
-                lanes = self.lanes[op.input]
-                identity = np.array_equal(lanes, np.arange(len(lanes)))
-                chosen = None if identity else lanes.tolist()
-                return [BitsToValueOp(op.input, op.layer, tensor_type(op.result), chosen)]
-            case MaxPool2dOp() if op.input in self.lanes:
-                pool = MaxPool2dOp(op.input, op.window, op.stride, op.pads, op.layer)
-                self.lanes[pool.result] = lanes = self.lanes[op.input]
-                if not np.array_equal(lanes, np.arange(len(lanes))):
-                    pool.attributes["lanes"] = i64_array(lanes.tolist())
-                return [pool]
-            case ReshapeOp() if op.input in self.lanes:
-                return [self.reshape(op)]
-            case ConcatOp() if op.inputs[0] in self.lanes:
-                return [self.concat(op)]
-            case TransposeOp() if op.input in self.lanes:
-                raise PassFailedException(
-                    f"{op.layer_name}: a transpose of bits would move lanes between words; "
-                    "run fold-bn, which transposes before the sign, or do so in the model"
-                )
-            case _:
-                return []
 
-    def threshold(self, op: ThresholdOp) -> ThresholdOp:
-        """
-        A threshold that makes words along axis 1.
-        """
-        shape = list(tensor_type(op.result).get_shape())
-        lanes = np.arange(shape[1])
-        shape[1] = word_count(shape[1])
-        axis = op.axis.value.data
-        new = ThresholdOp(op.input, op.threshold, op.invert, axis, op.layer, TensorType(word, shape))
-        self.lanes[new.result] = lanes
-        return new
+@packed.register(blend.ThresholdOp)
+def packed_threshold(op: blend.ThresholdOp, lanes: Lanes) -> list[Operation]:
+    """
+    A threshold that makes words along axis 1.
+    """
+    kind = tensor_type(op.result)
+    if kind.element_type != i1:
+        return []
+    frames, channels, *pixels = kind.get_shape()
+    words = TensorType(word, (frames, word_count(channels), *pixels))
+    new = blend.ThresholdOp(op.input, op.threshold, op.invert, op.axis.value.data, op.layer, words)
+    lanes[new.result] = np.arange(channels)
+    return [new]
 
-    def weights(self, source: SSAValue, weight: NDArray[np.bool_], layer: str) -> ConstantOp:
-        """
-        Weights [O, I, ..] with each input in the lane of the packed value it multiplies.
-        """
-        if source not in self.lanes:
-            raise PassFailedException(f"{layer}: its input was not made by a threshold; run fold-bn first")
-        words = tensor_type(source).get_shape()[1]
-        spread = place_lanes(np.moveaxis(weight, 1, -1), self.lanes[source], words)
-        return ConstantOp.from_numpy(np.moveaxis(pack_words(spread, -1), -1, 1), word)
 
-    def conv(self, op: BinaryConv2dOp) -> list[Operation]:
-        """
-        A convolution on words.
-        """
-        weight = constant_value(op.weight)
-        packed = self.weights(op.input, weight, op.layer_name)
-        channels = weight.shape[1]
-        return [
-            packed,
-            PackedBinaryConv2dOp(op.input, packed.result, channels, op.stride, op.pads, op.pad_mode.data, op.layer),
-        ]
+def packed_weights(source: SSAValue, weight: NDArray[np.bool_], lanes: Lanes, layer: str) -> ConstantOp:
+    """
+    Weights [O, I, ..] with each input in the lane of the packed value it multiplies.
+    """
+    if source not in lanes:
+        raise PassFailedException(f"{layer}: its input was not made by a threshold; run fold-bn first")
+    words = tensor_type(source).get_shape()[1]
+    spread = place_lanes(np.moveaxis(weight, 1, -1), lanes[source], words)
+    return ConstantOp.from_numpy(np.moveaxis(pack_words(spread, -1), -1, 1), word)
 
-    def linear(self, op: BinaryLinearOp) -> list[Operation]:
-        """
-        A linear layer on words.
-        """
-        weight = constant_value(op.weight)
-        packed = self.weights(op.input, weight, op.layer_name)
-        return [packed, PackedBinaryLinearOp(op.input, packed.result, weight.shape[1], op.layer)]
 
-    def reshape(self, op: ReshapeOp) -> ReshapeOp:
-        """
-        Flattening [C, H, W] keeps the words: word w of pixel p becomes word w * H * W + p; lanes stay in their words.
-        """
-        words, *pixels = tensor_type(op.input).get_shape()[1:]
-        shape = tensor_type(op.result).get_shape()
+@packed.register(blend.BinaryConv2dOp)
+def packed_conv(op: blend.BinaryConv2dOp, lanes: Lanes) -> list[Operation]:
+    """
+    A convolution on words.
+    """
+    weight, groups = constant_value(op.weight), op.group_count
+    words = packed_weights(op.input, in_groups(weight, groups), lanes, op.layer_name)
+    moved = moved_lanes(lanes[op.input]) if groups > 1 else None
+    rest = op.stride, op.pads, op.pad_mode.data, op.layer, op.dilations, groups, moved
+    return [words, blend.PackedBinaryConv2dOp(op.input, words.result, weight.shape[1], *rest)]
+
+
+@packed.register(blend.BinaryLinearOp)
+def packed_linear(op: blend.BinaryLinearOp, lanes: Lanes) -> list[Operation]:
+    """
+    A linear layer on words.
+    """
+    weight = constant_value(op.weight)
+    words = packed_weights(op.input, weight, lanes, op.layer_name)
+    return [words, blend.PackedBinaryLinearOp(op.input, words.result, weight.shape[1], op.layer)]
+
+
+@packed.register(blend.BitsToValueOp)
+def packed_value(op: blend.BitsToValueOp, lanes: Lanes) -> list[Operation]:
+    """
+    Numbers of the lanes in use.
+    """
+    if op.input not in lanes:
+        return []
+    return [blend.BitsToValueOp(op.input, op.layer, tensor_type(op.result), moved_lanes(lanes[op.input]))]
+
+
+def moved_lanes(lanes: NDArray[np.int64]) -> list[int] | None:
+    """
+    The lane of each channel, None where channel i lies in lane i.
+    """
+    return None if np.array_equal(lanes, np.arange(len(lanes))) else lanes.tolist()
+
+
+@packed.register(blend.MaxPool2dOp)
+def packed_pool(op: blend.MaxPool2dOp, lanes: Lanes) -> list[Operation]:
+    """
+    A pool of words: OR, lane by lane.
+    """
+    if op.input not in lanes:
+        return []
+    new = blend.MaxPool2dOp(op.input, op.window, op.stride, op.pads, op.layer, op.dilations)
+    lanes[new.result] = lanes[op.input]
+    moved = moved_lanes(lanes[op.input])
+    new.lanes = None if moved is None else DenseArrayBase.from_list(i64, moved)
+    return [new]
+
+
+@packed.register(blend.TakeOp)
+def packed_take(op: blend.TakeOp, lanes: Lanes) -> list[Operation]:
+    """
+    Words of other rows and columns.
+    """
+    if op.input not in lanes:
+        return []
+    new = blend.TakeOp(op.input, op.picks, op.axis.value.data, op.layer)
+    lanes[new.result] = lanes[op.input]
+    moved = moved_lanes(lanes[op.input])
+    new.lanes = None if moved is None else DenseArrayBase.from_list(i64, moved)
+    return [new]
+
+
+@packed.register(blend.ReshapeOp)
+def packed_reshape(op: blend.ReshapeOp, lanes: Lanes) -> list[Operation]:
+    """
+    Flattening [C, H, W] keeps the words: word w of pixel p becomes word w * H * W + p; lanes stay in their words.
+    """
+    if op.input not in lanes:
+        return []
+    frames, words, *pixels = tensor_type(op.input).get_shape()
+    shape, found = tensor_type(op.result).get_shape(), lanes[op.input]
+    if len(shape) == 2:
         count = int(np.prod(pixels, dtype=np.int64))
-        lanes = self.lanes[op.input]
-        if len(shape) == 2:
-            grid = lanes[:, None] // WORD_BITS * count + np.arange(count)
-            flat = grid * WORD_BITS + lanes[:, None] % WORD_BITS
-            new = ReshapeOp(op.input, (shape[0], words * count), op.layer)
-            self.lanes[new.result] = flat.reshape(-1)
-            return new
-        if shape[1] == len(lanes):
-            new = ReshapeOp(op.input, (shape[0], words, *shape[2:]), op.layer)
-            self.lanes[new.result] = lanes
-            return new
+        grid = found[:, None] // WORD_BITS * count + np.arange(count)
+        flat = grid * WORD_BITS + found[:, None] % WORD_BITS
+        new = blend.ReshapeOp(op.input, (frames, words * count), op.layer)
+        lanes[new.result] = flat.reshape(-1)
+    elif shape[1] == len(found):
+        new = blend.ReshapeOp(op.input, (frames, words, *shape[2:]), op.layer)
+        lanes[new.result] = found
+    else:
         raise PassFailedException(
             f"{op.layer_name}: a reshape of bits to {list(shape)} would move lanes between words; "
             "only flattening to features and reshaping of pixels are possible"
         )
+    return [new]
 
-    def concat(self, op: ConcatOp) -> ConcatOp:
-        """
-        Words side by side: the channels of each operand start in a new word.
-        """
-        if op.axis.value.data != 1:
-            raise PassFailedException(f"{op.layer_name}: bits can be concatenated along axis 1 only")
-        new = ConcatOp(list(op.inputs), 1, op.layer)
-        parts: list[Lanes] = []
-        start = 0
-        for value in op.inputs:
-            parts.append(self.lanes[value] + start * WORD_BITS)
-            start += tensor_type(value).get_shape()[1]
-        self.lanes[new.result] = np.concatenate(parts)
-        return new
+
+@packed.register(blend.ConcatOp)
+def packed_concat(op: blend.ConcatOp, lanes: Lanes) -> list[Operation]:
+    """
+    Words side by side: the channels of each operand start in a new word. Along other axes they keep their lanes.
+    """
+    if op.inputs[0] not in lanes:
+        return []
+    axis = op.axis.value.data
+    new = blend.ConcatOp(list(op.inputs), axis, op.layer)
+    if axis != 1:
+        lanes[new.result] = lanes[op.inputs[0]]
+        if any(not np.array_equal(lanes[value], lanes[new.result]) for value in op.inputs):
+            raise PassFailedException(f"{op.layer_name}: its operands have channels in other lanes; join them before")
+        return [new]
+    starts = np.cumsum([0, *(tensor_type(value).get_shape()[1] for value in op.inputs)])
+    parts = [lanes[value] + start * WORD_BITS for value, start in zip(op.inputs, starts, strict=False)]
+    lanes[new.result] = np.concatenate(parts)
+    return [new]
+
+
+@packed.register(blend.TransposeOp)
+def packed_transpose(op: blend.TransposeOp, lanes: Lanes) -> list[Operation]:
+    """
+    Bits stay in their words.
+    """
+    if op.input in lanes:
+        raise PassFailedException(
+            f"{op.layer_name}: a transpose of bits would move lanes between words; "
+            "run fold-bn, which transposes before the sign, or do so in the model"
+        )
+    return []
 
 
 @dataclass(frozen=True)
@@ -192,4 +207,5 @@ class Pack48Pass(ModulePass):
     name = "pack48"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        Packer().run(op)
+        if find_main(op) is not None:
+            pack_operations(op)

@@ -5,50 +5,28 @@ What the rewrite patterns share: reading parameters from the IR and making opera
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import StringAttr, f64, i1, i32, i64
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.dialects.builtin import StringAttr, TensorType, f64, i1, i64
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.rewriter import Rewriter
 
-from blendir.dialects.blend import (
-    AffineOp,
-    BinaryConv2dOp,
-    BinaryLinearOp,
-    BlendOp,
-    ConstantOp,
-    FixedType,
-    MaxPool2dOp,
-    MultiThresholdOp,
-    PackedBinaryConv2dOp,
-    PackedBinaryLinearOp,
-    PiecewiseLinearOp,
-    ReshapeOp,
-    ThresholdOp,
-    TransposeOp,
-    constant_value,
-    element_format,
-    tensor_type,
-)
-from blendir.passes.folding import Affine, Pieces
-from blendir.passes.monotone import Grid
+from blendir.dialects import blend
+from blendir.dialects.blend import BlendOp, ConstantOp, constant_value, tensor_type
+from blendir.passes.fold.channelwise import Affine, Pieces
+
+OpT = TypeVar("OpT", bound=BlendOp)
 
 
-def layer_of(op: BlendOp) -> str:
-    """
-    The layer of an operation, or its name.
-    """
-    return op.layer_name
-
-
-def affine_of(op: AffineOp) -> Affine:
+def affine_of(op: blend.AffineOp) -> Affine:
     """
     The parameters of an affine.
     """
     return Affine(*(constant_value(v) for v in (op.center, op.scale, op.offset)))
 
 
-def pieces_of(op: PiecewiseLinearOp) -> Pieces:
+def pieces_of(op: blend.PiecewiseLinearOp) -> Pieces:
     """
     The parameters of a piecewise linear function.
     """
@@ -67,7 +45,7 @@ def affine_ops(source: SSAValue, affine: Affine, axis: int, layer: str | StringA
     An affine and its constants, the affine last.
     """
     made = constants((affine.center, affine.scale, affine.offset))
-    return [*made, AffineOp(source, *(c.result for c in made), axis=axis, layer=layer)]
+    return [*made, blend.AffineOp(source, *(c.result for c in made), axis=axis, layer=layer)]
 
 
 def pieces_ops(source: SSAValue, pieces: Pieces, axis: int, layer: str) -> list[Operation]:
@@ -76,7 +54,7 @@ def pieces_ops(source: SSAValue, pieces: Pieces, axis: int, layer: str) -> list[
     """
     k, a0, b0, a1, b1 = made = constants(pieces.arrays)
     parameters = (k.result, a0.result, b0.result, a1.result, b1.result)
-    return [*made, PiecewiseLinearOp(source, parameters, axis, layer)]
+    return [*made, blend.PiecewiseLinearOp(source, parameters, axis, layer)]
 
 
 def threshold_ops(
@@ -87,38 +65,7 @@ def threshold_ops(
     """
     kind = f64 if tensor_type(source).element_type == f64 else i64
     t, i = ConstantOp.from_numpy(limits, kind), ConstantOp.from_numpy(invert, i1)
-    return [t, i, ThresholdOp(source, t.result, i.result, axis, layer)]
-
-
-def integer_range(value: SSAValue) -> Grid | None:
-    """
-    The integers that a value can take, None for floats.
-
-    Accumulators of n taps lie in -n .. n; what only moves or selects values keeps the range.
-    """
-    owner = value.owner
-    match owner:
-        case BinaryConv2dOp() | BinaryLinearOp():
-            count = constant_value(owner.weight)[0].size
-            return Grid(-count, count)
-        case PackedBinaryConv2dOp():
-            count = owner.channels.value.data * owner.window[0] * owner.window[1]
-            return Grid(-count, count)
-        case PackedBinaryLinearOp():
-            return Grid(-owner.channels.value.data, owner.channels.value.data)
-        case MultiThresholdOp():
-            return Grid(owner.levels[0], owner.levels[-1])
-        case MaxPool2dOp() | ReshapeOp() | TransposeOp() if tensor_type(value).element_type == i32:
-            return integer_range(owner.input)
-        case _:
-            pass
-    kind = tensor_type(value).element_type
-    if kind == f64:
-        return None
-    if isinstance(kind, FixedType) and kind.format.width > 62:
-        raise ValueError(f"{kind} is too wide for a threshold")
-    fmt = element_format(kind)
-    return Grid(fmt.low, fmt.high, fmt.frac)
+    return [t, i, blend.ThresholdOp(source, t.result, i.result, axis, layer)]
 
 
 def shared(value: SSAValue) -> bool:
@@ -128,9 +75,41 @@ def shared(value: SSAValue) -> bool:
     return value.has_more_than_one_use()
 
 
-def affine_input(value: SSAValue, axis: int = 1) -> AffineOp | None:
+def affine_input(value: SSAValue, axis: int = 1) -> blend.AffineOp | None:
     """
     The affine along `axis` that makes a value.
     """
     owner = value.owner
-    return owner if isinstance(owner, AffineOp) and owner.axis.value.data == axis else None
+    return owner if isinstance(owner, blend.AffineOp) and owner.axis.value.data == axis else None
+
+
+def of_operand(op: OpT, source: SSAValue, layer: StringAttr | str | None = None) -> OpT:
+    """
+    The same operation of another first operand, with a result of its elements; the layer of the old one unless given.
+    """
+    kind = TensorType(tensor_type(source).element_type, tensor_type(op.results[0]).get_shape())
+    new = type(op).create(operands=[source, *op.operands[1:]], result_types=[kind], properties=op.properties)
+    new.layer = op.layer if layer is None else StringAttr(layer) if isinstance(layer, str) else layer
+    return new
+
+
+def replace(op: Operation, new: Sequence[Operation]) -> SSAValue:
+    """
+    Puts operations in place of one; the last one's result, which is returned, takes over and has its name alone.
+    """
+    block, old, result = op.parent, op.results[0], new[-1].results[0]
+    assert block is not None
+    block.insert_ops_before(new, op)
+    result.name_hint = old.name_hint
+    old.replace_all_uses_with(result)
+    Rewriter.erase_op(op)
+    return result
+
+
+def erase_unused_constants(block: Block) -> None:
+    """
+    Erases the constants of a block that nothing uses.
+    """
+    for op in reversed(list(block.ops)):
+        if isinstance(op, ConstantOp) and not op.result.uses:
+            Rewriter.erase_op(op)

@@ -19,7 +19,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from blendir.dialects import blend, stream
 from blendir.dialects.blend import BlendOp, ConstantOp
-from blendir.interpreter import main_function
+from blendir.interpreter import find_main, main_function
 
 Stage = Literal["imported", "folded", "fixed", "packed", "stream"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -28,10 +28,10 @@ FLOAT_FUNCTIONS = (blend.BatchNormOp, blend.SignOp, blend.ReluOp, blend.PReluOp)
 
 def operations(module: ModuleOp) -> Iterator[Operation]:
     """
-    The operations of `@main` that compute something.
+    The operations of `@main` that compute something, and its return.
     """
     for op in main_function(module).body.block.ops:
-        if not isinstance(op, ConstantOp | func.ReturnOp):
+        if not isinstance(op, ConstantOp):
             yield op
 
 
@@ -60,6 +60,8 @@ def not_folded(op: Operation) -> str | None:
     """
     if isinstance(op, blend.UnsupportedOp):
         return f"{op.target.data} has no translation; rewrite this part of the model with supported operations"
+    if not isinstance(op, BlendOp | stream.ProcessOp | func.ReturnOp):
+        return "it is of another dialect, which blendir does not compile"
     if isinstance(op, FLOAT_FUNCTIONS) or moves_bits(op) or divides(op) or scales(op) or picks(op):
         return "it is not folded; run fold-bn"
     return None
@@ -120,7 +122,7 @@ def not_stream(op: Operation) -> str | None:
     """
     Why an operation keeps a module from being a graph of processes.
     """
-    return None if isinstance(op, stream.ProcessOp) else "it is not a process; run lower-to-stream"
+    return None if isinstance(op, stream.ProcessOp | func.ReturnOp) else "it is not a process; run lower-to-stream"
 
 
 LEFTOVER: dict[Stage, Callable[[Operation], str | None]] = {
@@ -138,7 +140,11 @@ def leftovers(module: ModuleOp, stage: Stage) -> list[str]:
     check = LEFTOVER.get(stage)
     if check is None:
         return []
-    return [f"{describe(op)}: {reason}" for op in operations(module) if (reason := check(op)) is not None]
+    found = list(operations(module))
+    reasons = {op: check(op) for op in found}
+    if stage != "stream" and any(not_stream(op) for op in found):
+        reasons |= {op: "it is a process among tensors" for op in found if isinstance(op, stream.ProcessOp)}
+    return [f"{describe(op)}: {reason}" for op, reason in reasons.items() if reason is not None]
 
 
 def is_stream(module: ModuleOp) -> bool:
@@ -181,6 +187,6 @@ class VerifyStagePass(ModulePass):
     stage: Stage = "folded"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        left = leftovers(op, self.stage)
+        left = leftovers(op, self.stage) if find_main(op) is not None else []
         if left:
             raise PassFailedException(f"not at [{self.stage}]: " + "; ".join(left))

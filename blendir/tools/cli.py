@@ -8,39 +8,40 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from xdsl.dialects.builtin import ModuleOp
 
 from blendir import __version__
-from blendir.interpreter import input_type, output_type, run_module
+from blendir.backends import BACKENDS, DEFAULT
+from blendir.backends.folder import integer_stages, read_report, target_of
+from blendir.errors import printable
+from blendir.evaluation import evaluate
+from blendir.files import output_file
+from blendir.interpreter import input_type, output_names, output_types, run_outputs
+from blendir.modules import read_module
 from blendir.passes.stage import stage_of
 from blendir.tools.designs import (
+    ERROR_COLUMNS,
     FILE,
     DesignWriter,
     design_options,
-    read_report,
+    end_to_end_line,
+    error_rows,
+    errors_against,
+    quantization_line,
+    quantization_warnings,
     record_accuracy,
-    require_compiler,
-    stages_to_verify,
     summary,
 )
-from blendir.tools.explore import Explorer, explore_options
-from blendir.tools.frontier import POINT_COLUMNS, as_json_points, point_rows
-from blendir.tools.inputs import (
-    given_example,
-    load_model,
-    read_array,
-    read_frames,
-    read_module,
-    require_frames,
-    require_model,
-)
+from blendir.tools.explore import POINT_COLUMNS, Explorer, as_json_points, explore_options, point_rows
+from blendir.tools.inputs import given_example, load_model, read_array, read_frames, require_frames, require_model
 from blendir.tools.terminal import FoundWrong, Tool, ToolGroup, progress, say
 from blendir.verification import Verification, verify
 
@@ -67,6 +68,7 @@ MODEL_OPTIONS = (
     click.option("--example", type=FILE, metavar="X.npy", help="Frames of MODEL's input: their shape and type."),
     click.option("--input", "shape", metavar="CxHxW[:TYPE]", help="MODEL's input instead, as 3x32x32:uint8."),
 )
+NO_CHECK = click.option("--no-check", is_flag=True, help="Do not compare what is imported with the model itself.")
 OUTPUT_OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
@@ -102,36 +104,36 @@ def print_table(title: str, columns: list[str], rows: list[list[object]]) -> Non
     """
     A result for a person.
     """
-    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table = Table(title=Text(printable(title)), title_justify="left", box=SIMPLE)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else printable(str(cell))) for cell in row))
     Console(width=None if Console().is_terminal else WIDTH).print(table)
 
 
 def imported(
-    model: str, weights: Path | None, example: Any, quiet: bool, otherwise: Any = None
+    model: str, weights: Path | None, example: Any, quiet: bool, check: bool, otherwise: Any = None
 ) -> tuple[ModuleOp, str]:
     """
     A MODEL at [imported], and where its weights are from.
     """
     with progress(f"importing {model}", quiet):
         loaded = load_model(model, weights, example, otherwise)
-        module = loaded.import_module()
+        module = loaded.import_module(check)
     if not quiet:
         say(f"{model}: weights: {loaded.weights}")
     return module, loaded.weights
 
 
 def given_module(
-    source: str, weights: Path | None, example: Path | None, shape: str | None, quiet: bool, otherwise: Any
+    source: str, weights: Path | None, example: Path | None, shape: str | None, quiet: bool, check: bool, otherwise: Any
 ) -> ModuleOp:
     """
     The module of `MODEL|NET.MLIR`.
     """
     if not source.endswith(".mlir"):
-        return imported(source, weights, given_example(example, shape), quiet, otherwise)[0]
+        return imported(source, weights, given_example(example, shape), quiet, check, otherwise)[0]
     require_model(source, weights, example, shape)
     return read_module(Path(source))
 
@@ -140,6 +142,7 @@ def given_module(
 @click.argument("model")
 @model_options
 @click.option("-o", "--output", "out", type=FILE, metavar="NET.MLIR", help="The file to write  [default: stdout]")
+@NO_CHECK
 @output_options
 def import_command(
     model: str,
@@ -147,19 +150,22 @@ def import_command(
     example: Path | None,
     shape: str | None,
     out: Path | None,
+    no_check: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """
     Writes the IR of a MODEL.
     """
-    module, origin = imported(model, weights, given_example(example, shape), quiet)
+    module, origin = imported(model, weights, given_example(example, shape), quiet, not no_check)
     text = f"{module!s}\n"
     if out is not None:
-        out.write_text(text)
+        with output_file(out) as place:
+            place.write_text(text)
     if as_json:
         found = {"model": model, "weights": origin, "stage": stage_of(module)}
-        found |= {"input": str(input_type(module)), "output": str(output_type(module))}
+        types = [str(kind) for kind in output_types(module)]
+        found |= {"input": str(input_type(module)), "output": types if len(types) > 1 else types[0]}
         print_json(found | ({"module": text} if out is None else {"file": str(out)}))
     elif out is None:
         print(text, end="")
@@ -169,12 +175,17 @@ def import_command(
 @click.argument("source", metavar="MODEL|NET.MLIR")
 @model_options
 @design_options
+@click.option(
+    "--backend", type=click.Choice(list(BACKENDS)), default=DEFAULT, show_default=True, help="What writes the folder."
+)
+@NO_CHECK
 @output_options
 def compile_command(
     source: str,
     weights: Path | None,
     example: Path | None,
     shape: str | None,
+    no_check: bool,
     quiet: bool,
     as_json: bool,
     **design: Any,
@@ -184,24 +195,30 @@ def compile_command(
 
     Without --example and --input, the frames of --calibrate also say what the model's input is.
     """
-    writer = DesignWriter(**design)
-    build = writer.write(given_module(source, weights, example, shape, quiet, writer.calibration), quiet)
+    writer = DesignWriter(check=not no_check, **design)
+    build = writer.write(given_module(source, weights, example, shape, quiet, not no_check, writer.calibration), quiet)
     if as_json:
         print_json(build.report)
     elif not quiet:
         print(summary(build))
+        if (line := quantization_line(build.report)) is not None:
+            print(line)
+    for warning in quantization_warnings(build.report["quantization"]):
+        say(warning)
 
 
 @cli.command("explore")
 @click.argument("source", metavar="MODEL|NET.MLIR")
 @model_options
 @explore_options
+@NO_CHECK
 @output_options
 def explore_command(
     source: str,
     weights: Path | None,
     example: Path | None,
     shape: str | None,
+    no_check: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -213,7 +230,7 @@ def explore_command(
     other rates or kinds of XNOR adds to what is there.
     """
     explorer = Explorer(**options)
-    module = given_module(source, weights, example, shape, quiet, explorer.calibration)
+    module = given_module(source, weights, example, shape, quiet, not no_check, explorer.calibration)
     found = explorer.explore(module, quiet)
     if as_json:
         print_json(as_json_points(found))
@@ -224,24 +241,38 @@ def explore_command(
 @cli.command("run")
 @click.argument("source", type=FILE, metavar="NET.MLIR")
 @click.option("--input", "frames", required=True, type=FILE, metavar="X.npy", help="Frames [N, ..].")
-@click.option("-o", "--output", "out", type=FILE, metavar="Y.npy", help="Where to write what comes out.")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=FILE,
+    metavar="Y.npy",
+    help="Where to write what comes out; Y.npz for several outputs.",
+)
 @output_options
 def run_command(source: Path, frames: Path, out: Path | None, quiet: bool, as_json: bool) -> None:
     """
     Runs a module at any stage on frames.
     """
     module = read_module(source)
-    x = read_frames(frames, module)
+    x, names = read_frames(frames, module), output_names(module)
+    if out is not None and len(names) > 1 and out.suffix != ".npz":
+        raise ValueError(f"{out}: the module has {len(names)} outputs ({', '.join(names)}): give -o Y.npz")
     with progress(f"running [{stage_of(module)}]", quiet):
-        y = run_module(module, x)
+        outputs = run_outputs(module, x)
     if out is not None:
-        with out.open("wb") as file:
-            np.save(file, y)
+        with output_file(out) as place, place.open("wb") as file:
+            if len(outputs) == 1:
+                np.save(file, outputs[0])
+            else:
+                np.savez(file, **cast("dict[str, Any]", dict(zip(names, outputs, strict=True))))
     if as_json:
-        where = {"output": y.tolist()} if out is None else {"file": str(out)}
-        print_json({"stage": stage_of(module), "shape": list(y.shape)} | where)
+        values, shapes = [y.tolist() for y in outputs], [list(y.shape) for y in outputs]
+        where = {"output": values if len(outputs) > 1 else values[0]} if out is None else {"file": str(out)}
+        print_json({"stage": stage_of(module), "shape": shapes if len(outputs) > 1 else shapes[0]} | where)
     elif out is None:
-        print(np.array2string(y, threshold=y.size + 1))
+        for name, y in zip(names, outputs, strict=True):
+            print((f"{name}:\n" if len(outputs) > 1 else "") + np.array2string(y, threshold=y.size + 1))
 
 
 def as_dictionary(found: Verification) -> dict[str, Any]:
@@ -256,24 +287,44 @@ def as_dictionary(found: Verification) -> dict[str, Any]:
 @cli.command("verify")
 @click.argument("folder", type=FILE, metavar="DIR")
 @click.option("--data", required=True, type=FILE, metavar="X.npy", help="Frames [N, ..].")
+@click.option("--against", metavar="MODEL", help="Also measure what fixed point costs, layer by layer, against MODEL.")
+@click.option("--weights", type=FILE, metavar="F.safetensors", help="Weights to load into MODEL.")
 @output_options
-def verify_command(folder: Path, data: Path, quiet: bool, as_json: bool) -> None:
+def verify_command(
+    folder: Path, data: Path, against: str | None, weights: Path | None, quiet: bool, as_json: bool
+) -> None:
     """
     Runs frames through every integer stage and the compiled C++ of a design, and compares every layer.
+
+    With --against, the floats of the design are compared with those of MODEL, and each layer in fixed point with the
+    same layer in floats: signal-to-noise ratio, largest error in units of the last place, share of saturated values,
+    bits that the format wastes; down to the first layer that loses too much.
     """
-    stages = stages_to_verify(folder)
+    stages = integer_stages(folder)
     x = read_array(data)
     require_frames(x, stages["fixed"], data)
-    require_compiler()
+    target_of(read_report(folder)).require_tools()
+    errors: dict[str, Any] = {}
+    if against is not None:
+        module, _ = imported(against, weights, x[:1], quiet, True)
+        with progress(f"comparing {folder} with {against}", quiet):
+            errors = errors_against(folder, stages["fixed"], module, against, x)
     with progress(f"verifying {folder}", quiet, len(x)) as advance:
-        found = verify(stages, folder, x, advance)
+        found = verify(folder, x, stages=stages, progress=advance)
     if as_json:
-        print_json(as_dictionary(found))
+        print_json(as_dictionary(found) | errors)
     elif not quiet:
         rows: list[list[object]] = [
             [f"{c.stage} = fixed", c.layers, c.numbers, c.mismatches] for c in found.comparisons.values()
         ]
         print_table(f"{found.images} images", ["stage", "layers", "numbers", "mismatches"], rows)
+        if errors:
+            print_table(f"fixed point against {against}", ERROR_COLUMNS, error_rows(errors["layers"]))
+            print(end_to_end_line(errors["end_to_end"]))
+            if errors["ties"]:
+                print(f"frames with ties, in which floats were not compared with {against}: {errors['ties']}")
+    for warning in quantization_warnings(errors.get("layers", [])):
+        say(warning)
     if found.mismatches:
         raise FoundWrong(str(found.first) if found.first else f"{found.mismatches} mismatches in the output")
 
@@ -292,6 +343,22 @@ def models_command(names: tuple[str, ...], quiet: bool, as_json: bool) -> None:
         print_json(rows)
     else:
         print_table("models", list(rows[0]), [["-" if v is None else v for v in row.values()] for row in rows])
+
+
+@cli.command("ops")
+@output_options
+def ops_command(quiet: bool, as_json: bool) -> None:
+    """
+    Lists what can be imported: modules and operations of PyTorch, and ONNX operators.
+    """
+    from blendir.frontend import supported_operations
+
+    found = supported_operations()
+    if as_json:
+        print_json(found)
+    else:
+        for heading, names in found.items():
+            print(f"{heading}:", *(f"  {printable(name)}" for name in names), sep="\n")
 
 
 @cli.command("evaluate")
@@ -317,19 +384,22 @@ def evaluate_command(
     an .npz file with frames x and labels y.
     """
     from blendir.tools.data import load_images
-    from blendir.tools.evaluate import accuracy, runner
+    from blendir.tools.evaluate import given_runner
 
     if record:
         read_report(Path(source))
     x, labels, _ = load_images(data)
-    what = runner(source, weights, given_example(example, shape))
-    found = accuracy(what, x, labels, data, quiet)
+    what = given_runner(source, weights, given_example(example, shape))
+    if what.module is not None:
+        require_frames(x, what.module, data)
+    with progress(f"evaluating {what.stage}", quiet, len(x)) as advance:
+        found = evaluate(what, x, labels, name=str(data), progress=advance)
     if record:
-        record_accuracy(Path(source), found, len(x))
+        record_accuracy(Path(source), found.accuracy, found.images)
     if as_json:
-        print_json({"accuracy": found, "images": len(x), "stage": what.stage})
+        print_json(asdict(found))
     else:
-        print(f"{what.stage}: {found:.2%} of {len(x):,} images")
+        print(f"{found.stage}: {found.accuracy:.2%} of {found.images:,} images")
 
 
 @cli.command("train")

@@ -19,8 +19,8 @@ from blendir.dialects.blend import (
     element_format,
     tensor_type,
 )
+from blendir.passes.bit_planes import plane_form
 from blendir.passes.macs import binary_weights, macs
-from blendir.passes.planes import plane_form
 
 WORD_BYTES = 2
 FEW_BITS = 4

@@ -202,9 +202,19 @@ def from_zip(path: Path, splits: Sequence[Split]) -> list[Images]:
     A zip of either kind.
     """
     with zipfile.ZipFile(path) as archive:
-        entries = [e for e in archive.infolist() if e.file_size <= MAX_ENTRY]
+        entries = archive.infolist()
+        for entry in entries:
+            require_small(path, entry.filename, entry.file_size)
         files: dict[str, Reader] = {e.filename: lambda e=e: archive.read(e) for e in entries}
         return from_files(path, files, splits)
+
+
+def require_small(path: Path, name: str, size: int) -> None:
+    """
+    Refuses a file in an archive that would fill the memory.
+    """
+    if size > MAX_ENTRY:
+        raise ValueError(f"{path}: {name} has {size:,} bytes, more than the {MAX_ENTRY:,} of one file: remove it")
 
 
 def from_tar(path: Path, splits: Sequence[Split]) -> list[Images]:
@@ -216,7 +226,9 @@ def from_tar(path: Path, splits: Sequence[Split]) -> list[Images]:
         for member in archive:
             if member.isdir():
                 files[f"{member.name}/"] = bytes
-            elif member.size <= MAX_ENTRY and (stream := archive.extractfile(member)) is not None:
+                continue
+            require_small(path, member.name, member.size)
+            if (stream := archive.extractfile(member)) is not None:
                 files[member.name] = lambda data=stream.read(): data
         # tarfile takes a header that is damaged or cut for the end, which really is a block of zeros, and leaves the
         # checksum after it unread.

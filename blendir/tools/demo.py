@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from blendir.compiler import Build, compile_module
-from blendir.interpreter import run_module
+from blendir.backends import DEFAULT, backend
+from blendir.backends.folder import integer_stages, read_stage
+from blendir.compiler import Build, compile_module, open_design
+from blendir.interpreter import run_outputs
+from blendir.interpreter.run import listed
 from blendir.tools.cli import print_table
-from blendir.tools.designs import open_design, read_stage, require_compiler, stages_to_verify, summary
+from blendir.tools.designs import summary
 from blendir.tools.inputs import load_model
 from blendir.tools.photos import load_photos
 from blendir.tools.terminal import FoundWrong, progress, run_tool
@@ -120,24 +123,24 @@ def modules_by_stage(folder: Path) -> dict[str, ModuleOp]:
     Every stage of the design, as written.
     """
     floats = {stage: read_stage(folder, stage) for stage in ("imported", "folded")}
-    return floats | stages_to_verify(folder)
+    return floats | integer_stages(folder)
 
 
 def work() -> None:
     """
     The demonstration.
     """
-    require_compiler()
+    backend(DEFAULT).require_tools()
     start = time.monotonic()
     photos = load_photos((SIZE, SIZE))
     x = np.stack([image for _, image in photos])
     with progress(f"compiling {MODEL}", False):
         build = build_design(x)
     stages = modules_by_stage(FOLDER)
-    logits = {"PyTorch": torch_logits(x)} | {stage: run_module(module, x) for stage, module in stages.items()}
+    logits = {"PyTorch": torch_logits(x)} | {stage: run_outputs(module, x)[0] for stage, module in stages.items()}
     with progress("building and running the C++", False, len(x)) as advance:
-        logits["C++"] = open_design(FOLDER).csim(x)
-        found = verify(stages, FOLDER, x, advance)
+        (logits["C++"],) = listed(open_design(FOLDER).csim(x))
+        found = verify(FOLDER, x, stages=stages, progress=advance)
     differences = {s: float(np.abs(logits[s] - logits["PyTorch"]).max()) for s in ("imported", "folded")}
     show_classes([name for name, _ in photos], logits)
     show_layers(build.report)

@@ -1,5 +1,5 @@
 """
-What command lines read: modules, arrays, options and PyTorch models.
+What command lines read: arrays, options and PyTorch models.
 """
 
 from __future__ import annotations
@@ -16,19 +16,15 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp
-from xdsl.dialects.func import Func
-from xdsl.parser import Parser
+from xdsl.dialects.builtin import ModuleOp
 
-from blendir.dialects import get_all_dialects
-from blendir.interpreter import encode_input, input_type, main_function
+from blendir.interpreter import encode_input, input_type
 
 if TYPE_CHECKING:
     from torch import nn
 
 Array = NDArray[Any]
-INPUT_TYPES = ("uint8", "float32", "float64")
+INPUT_TYPES = ("uint8", "int8", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,9 @@ class Model:
     weights: str
     example: Array | None
 
-    def import_module(self) -> ModuleOp:
+    def import_module(self, check: bool = True) -> ModuleOp:
         """
-        The model at [imported].
+        The model at [imported], compared with PyTorch where `check` is set.
         """
         from blendir.frontend import from_torch
 
@@ -52,31 +48,7 @@ class Model:
                 "the shape of the model's input is unknown: give --input CxHxW (or CxHxW:uint8) or --example X.npy"
             )
         with redirect_stdout(sys.stderr):
-            return from_torch(self.network, self.example)
-
-
-def parse_module(text: str, name: str) -> ModuleOp:
-    """
-    A verified module with a function @main from its text; `name` is for errors.
-    """
-    if not text.strip():
-        raise ValueError(f"{name}: there is no module in it")
-    context = Context()
-    context.load_dialect(Builtin)
-    context.load_dialect(Func)
-    for dialect, factory in get_all_dialects().items():
-        context.register_dialect(dialect, factory)
-    module = Parser(context, text, name).parse_module()
-    module.verify()
-    main_function(module)
-    return module
-
-
-def read_module(path: Path) -> ModuleOp:
-    """
-    A module from a file.
-    """
-    return parse_module(path.read_text(), str(path))
+            return from_torch(self.network, self.example, check)
 
 
 def read_array(path: Path) -> Array:

@@ -10,13 +10,15 @@ from collections.abc import Collection, Sequence
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from blendir.dialects.parsing import parse_text
+from blendir.files import output_file
 from blendir.passes import get_all_passes
-from blendir.passes.pipeline import run_pass
+from blendir.pipeline import run_pass
 from blendir.tools.terminal import run_tool
 
 
@@ -85,6 +87,14 @@ class BlendirOptMain(xDSLOptMain):
             """--quantize='calibration="x.npy" bits=12'; -p takes xDSL's passes too."""
         )
 
+    def register_all_frontends(self) -> None:
+        def parse(stream: IO[bytes]) -> ModuleOp:
+            text = cast(str | bytes, stream.read())
+            text = text if isinstance(text, str) else text.decode()
+            return parse_text(self.ctx, text, self.get_input_name(), not self.args.no_implicit_module)
+
+        self.available_frontends["mlir"] = parse
+
     def prepare_output(self) -> IO[str]:
         return sys.stdout if self.args.output_file is None else self.held
 
@@ -106,7 +116,8 @@ class BlendirOptMain(xDSLOptMain):
         Writes the output file, now that all went well.
         """
         if self.args.output_file is not None:
-            Path(self.args.output_file).write_text(self.held.getvalue())
+            with output_file(Path(self.args.output_file)) as place:
+                place.write_text(self.held.getvalue())
 
 
 def work(args: Sequence[str] | None) -> None:

@@ -12,15 +12,16 @@ import sys
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 
-from blendir.backends.hls.csim import CsimError
-from blendir.passes.pipeline import InternalError
+from blendir.backends.target import ProgramError
+from blendir.errors import printable
+from blendir.pipeline import InternalError
 
 WRONG, BAD_USE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
 TRACEBACK = "BLENDIR_TRACEBACK"
@@ -28,6 +29,12 @@ TRACEBACK = "BLENDIR_TRACEBACK"
 
 MARKED_OP = re.compile(r'^ *(?:%\S+(?:, %\S+)* = )?"([\w.]+)"\(.*?(?:layer = "([^"]*)".*)?\n *\^{3}', re.MULTILINE)
 """The operation that xDSL underlines in the note of an error."""
+
+
+USER_ERRORS = (
+    *(ValueError, OSError, MemoryError, RecursionError),
+    *(ParseError, ArgSpecParseError, DiagnosticException),
+)
 
 
 class FoundWrong(Exception):
@@ -49,7 +56,7 @@ def say(text: str) -> None:
     """
     One line for the person who watches.
     """
-    print(text, file=sys.stderr)
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr)
 
 
 def describe(error: BaseException) -> str:
@@ -64,8 +71,10 @@ def describe(error: BaseException) -> str:
             return f"bad pipeline {lines[2]!r}: {lines[-1]}"
         case UnicodeDecodeError():
             return "the input is not text"
-        case OSError() if error.filename is not None and error.strerror is not None:
-            return f"{error.filename}: {error.strerror}"
+        case OSError() if error.strerror is not None:
+            return f"{error.filename or 'output'}: {error.strerror}"
+        case RecursionError():
+            return "what was given is nested too deeply for Python"
         case MemoryError():
             return "there is not enough memory for this"
         case DiagnosticException():
@@ -129,12 +138,23 @@ def outcome(work: Callable[[], object]) -> tuple[int, str]:
         return (code if isinstance(code, int) else 0), ""
     except (BrokenPipeError, KeyboardInterrupt, Stopped, click.Abort) as error:
         return stopped(error.cause if isinstance(error, Stopped) else error)
-    except (FoundWrong, CsimError) as error:
+    except (FoundWrong, ProgramError) as error:
         return WRONG, str(error)
     except InternalError as error:
-        return INTERNAL, f"internal error: {error}"
-    except (ValueError, OSError, MemoryError, ParseError, ArgSpecParseError, DiagnosticException) as error:
         raise_if_debugging()
+        return INTERNAL, f"internal error: {error}"
+    except (
+        ValueError,
+        OSError,
+        MemoryError,
+        RecursionError,
+        ParseError,
+        ArgSpecParseError,
+        DiagnosticException,
+    ) as error:
+        raise_if_debugging()
+        if isinstance(error, OSError) and error.filename is None:
+            drop_output()
         return BAD_USE, f"error: {describe(error)}"
     except click.ClickException as error:
         return BAD_USE, f"error: {describe(error)}"
@@ -154,12 +174,19 @@ def raise_if_debugging() -> None:
 
 def stopped(cause: BaseException) -> tuple[int, str]:
     """
-    The outcome of work that was stopped from outside; Python must not complain, at its end, that nobody reads.
+    The outcome of work that was stopped from outside.
     """
     if isinstance(cause, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return BROKEN_PIPE, ""
     return INTERRUPTED, "interrupted"
+
+
+def drop_output() -> None:
+    """
+    Forgets what cannot be written to stdout, so that Python does not complain at its end.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_tool(name: str, work: Callable[[], object]) -> int:
@@ -195,13 +222,21 @@ class ToolGroup(Tool, click.Group):
     """
 
 
+class Advance(Protocol):
+    """
+    What is told how much is done, and of how much where that is known late.
+    """
+
+    def __call__(self, done: int, total: int | None = None) -> None: ...
+
+
 @contextmanager
-def progress(text: str, quiet: bool, total: int | None = None) -> Generator[Callable[[int], None]]:
+def progress(text: str, quiet: bool, total: int | None = None) -> Generator[Advance]:
     """
     Shows that work goes on, where a person looks at a terminal; yields what to call with the amount done.
     """
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task(text, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, total=total: bar.update(task, completed=done, total=total)

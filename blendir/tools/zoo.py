@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from blendir.models.zoo import ZOO, entry
-from blendir.passes.pipeline import lower
+from blendir.pipeline import lower
 from blendir.tools.counts import count
 from blendir.tools.inputs import load_model
 from blendir.tools.terminal import progress

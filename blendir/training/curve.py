@@ -15,8 +15,8 @@ METRICS = {"train_accuracy": ("training images (augmented)", ":"), "test_accurac
 
 def series(logs: Path, key: str) -> dict[int, float]:
     """
-    A metric by epoch from the CSV logs of a phase; where an epoch was run again, the later run counts. A
-    run that ended in its first epoch has logged no metric, and maybe no epoch.
+    A metric by epoch, from the CSV logs of a phase. If an epoch was run twice, the later run counts. A run that ended
+    in its first epoch has logged no metric, and perhaps no epoch.
     """
     found: dict[int, float] = {}
     for path in sorted(logs.glob("run_*/metrics.csv"), key=lambda p: int(p.parent.name.removeprefix("run_"))):
@@ -28,7 +28,7 @@ def series(logs: Path, key: str) -> dict[int, float]:
 
 def plot(phases: Mapping[str, Path], out: Path) -> None:
     """
-    Accuracy in per cent over epochs, phase after phase, as a PNG; `phases` are their folders of logs by name.
+    Plots accuracy in per cent over the epochs of all phases, as a PNG. `phases` maps names to folders of logs.
     """
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()

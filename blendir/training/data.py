@@ -17,7 +17,7 @@ Batch: TypeAlias = tuple[Tensor, Tensor]
 @dataclass(frozen=True)
 class Images(Dataset[Batch]):
     """
-    Frames (N, C, H, W) and labels (N); a batch is taken by one indexing instead of one per image.
+    Frames (N, C, H, W) and labels (N). A batch is a single indexing operation, not one per image.
     """
 
     frames: Tensor
@@ -34,7 +34,7 @@ class Images(Dataset[Batch]):
 
     def first(self, count: int | None) -> Images:
         """
-        `count` images, evenly spread, so that sorted classes all have their share; all where it is None.
+        `count` images, evenly spread, so that each class of a sorted data set has its share; all images if None.
         """
         if count is None or count >= len(self):
             return self
@@ -43,8 +43,8 @@ class Images(Dataset[Batch]):
 
     def loader(self, batch: int, shuffle: bool) -> DataLoader[Any]:
         """
-        Batches of `batch` images; a last one that is smaller is left out while shuffling, as it would disturb the
-        batch norms.
+        Batches of `batch` images. When shuffling, a smaller last batch is left out, because it would disturb the batch
+        norms.
         """
         whole = min(batch, len(self))
         return DataLoader(self, whole, shuffle=shuffle, drop_last=shuffle, collate_fn=whole_batch)
@@ -52,24 +52,25 @@ class Images(Dataset[Batch]):
 
 def whole_batch(taken: Any) -> Batch:
     """
-    What a loader makes of images that are already a batch.
+    The images unchanged: they are already a batch.
     """
     return taken
 
 
 def mirrored(index: Tensor, size: int) -> Tensor:
     """
-    Positions outside 0 .. size - 1 reflected at the border pixels.
+    Maps positions outside 0 .. size - 1 to their reflection at the border pixels.
     """
     return (size - 1) - (size - 1 - index.abs()).abs()
 
 
 def crop_and_flip(frames: Tensor) -> Tensor:
     """
-    Each frame moved by up to an eighth of its size in either direction, and half of them mirrored.
+    Moves each frame by up to an eighth of its size in either direction, and mirrors half of the frames. (N, C, H, W) to
+    the same shape, in channels-last memory.
 
-    What comes in at the border is a reflection: black or grey would shift the statistics of every batch norm, which
-    are the thresholds of a binary network. (N, C, H, W) to the same, in channels-last memory.
+    The new border is a reflection. Black or grey would shift the statistics of every batch norm, which are the
+    thresholds of a binary network.
     """
     count, _, height, width = frames.shape
 

@@ -14,7 +14,8 @@ from blendir.files import whole_file
 
 class WholeFiles(TorchCheckpointIO):
     """
-    Lightning moves a checkpoint in from the temporary folder, which copies where that is another file system.
+    Lightning moves a checkpoint from the temporary folder to its place. If that is on another file system, the move is
+    a copy.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:

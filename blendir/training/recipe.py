@@ -1,9 +1,10 @@
 """
-How a binary network is trained: a real-valued teacher, then binary activations, then binary weights as well.
+The recipe for training a binary network: first a real-valued teacher, then binary activations, then also binary
+weights.
 
-The order is that of Real-to-Binary (Martinez et al., 2020) and FracBNN (Zhang et al., 2021): a network learns binary
-activations with real weights first, and only then binary weights, while a real-valued network of the same size teaches
-it. Adam without weight decay on binary weights, and a linear decay to 0, are from the same two sources.
+The order is that of Real-to-Binary (Martinez et al., 2020) and FracBNN (Zhang et al., 2021). A network first learns
+binary activations with real weights, and only then binary weights. A real-valued network of the same size teaches it.
+Adam without weight decay on binary weights, and a linear decay to 0, also come from these two papers.
 """
 
 from dataclasses import dataclass
@@ -18,18 +19,19 @@ class Phase:
     name: str
     epochs: int
     rate: float
-    """The learning rate at its highest, after the warm-up; it falls linearly to 0."""
+    """The highest learning rate, after the warm-up. It then falls linearly to 0."""
     binary_activations: bool = True
     binary_weights: bool = True
     momentum: float | None = None
     """Of stochastic gradient descent; Adam where it is None."""
     weight_decay: float = 0.0
     distillation: float = 0.0
-    """The weight of the divergence from the teacher's scores, beside 1 for the cross entropy; 0: no teacher."""
+    """The weight of the divergence from the teacher's scores; the cross entropy has weight 1. 0 means no teacher."""
 
     def scale(self, step: int, steps: int) -> float:
         """
-        The learning rate at one of `steps` steps, as a part of `rate`: up over the first 5 %, then down to 0.
+        The learning rate at a step out of `steps`, as a fraction of `rate`: it rises over the first 5 %, then falls to
+        0.
         """
         warm_up = max(1, steps // 20)
         return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
@@ -45,14 +47,14 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch: int = 128
     images: int | None = None
-    """Of the training images, how many are used; all where it is None."""
+    """The number of training images that are used; all if None."""
     calibration: int = 10_000
-    """Training images on which the batch norms are measured again at the end."""
+    """The number of training images on which the batch norm statistics are measured again at the end."""
 
 
 def two_stage(name: str, teacher: int, activations: int, weights: int, images: int | None = None) -> Recipe:
     """
-    The recipe of this module with so many epochs in each of its phases.
+    The recipe of this module with the given number of epochs in each phase.
     """
     real = Phase("teacher", teacher, 0.1, False, False, momentum=0.9, weight_decay=5e-4)
     first = Phase("activations", activations, 1e-3, True, False, weight_decay=1e-5, distillation=3.0)

@@ -1,5 +1,5 @@
 """
-A training from its first phase to a checkpoint, resumable after each epoch.
+Runs a training from its first phase to a checkpoint. It can be resumed after each epoch.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Training:
     seed: int = 0
     augment: bool = True
     trainer: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Further arguments of Lightning's Trainer, as devices and num_nodes."""
+    """Further arguments of Lightning's Trainer, such as devices and num_nodes."""
     compiled: bool = True
     """Whether torch.compile compiles the networks."""
     quiet: bool = False
@@ -58,7 +58,7 @@ class Training:
 
 def fresh(training: Training) -> nn.Module:
     """
-    The network with parameters as PyTorch's own layers draw them.
+    The network, with the initial parameters that PyTorch's layers draw.
     """
     seed_everything(training.seed, verbose=False)
     network = training.make()
@@ -89,7 +89,7 @@ def write_json(path: Path, value: object) -> None:
 
 def describe(training: Training, weights: Path | None) -> dict[str, Any]:
     """
-    What must be the same for a training to be resumed, as JSON holds it.
+    The settings that must be the same to resume a training, as JSON values.
     """
     described = {"recipe": asdict(training.recipe), "seed": training.seed, "augment": training.augment}
     described |= {"images": len(training.train), "weights": None if weights is None else weights.name}
@@ -99,7 +99,7 @@ def describe(training: Training, weights: Path | None) -> dict[str, Any]:
 @rank_zero_only
 def start(training: Training, weights: Path | None, resume: bool) -> None:
     """
-    Make the folder of a new training, or check that the one to resume is the same.
+    Makes the folder of a new training, or checks that the training to resume has the same settings.
     """
     described = describe(training, weights)
     path = training.out / RECIPE
@@ -117,7 +117,7 @@ def start(training: Training, weights: Path | None, resume: bool) -> None:
 
 def fit(training: Training, network: nn.Module, teacher: nn.Module | None, phase: Phase) -> None:
     """
-    Run one phase, from its last whole epoch on where it was interrupted, and keep what it ends with.
+    Runs one phase and saves its result. An interrupted phase continues after its last complete epoch.
     """
     folder = training.out / phase.name
     task = Task(network, teacher, phase, training.augment)
@@ -156,7 +156,7 @@ def fit(training: Training, network: nn.Module, teacher: nn.Module | None, phase
 
 def accuracy(network: nn.Module, images: Images) -> float:
     """
-    The share of images whose largest score is at their label, in float32.
+    The share of images whose largest score belongs to their label, in float32.
     """
     right = 0
     network.eval()
@@ -168,8 +168,8 @@ def accuracy(network: nn.Module, images: Images) -> float:
 
 def calibrate(training: Training, network: nn.Module) -> None:
     """
-    Measure the batch norms of the finished network again, on training images as they are, in random order: batches of
-    one class would hide the variance between classes.
+    Measures the batch norm statistics of the finished network again, on training images without augmentation. Their
+    order is random, because batches of a single class would hide the variance between classes.
     """
     seed_everything(training.seed, verbose=False)
     order = torch.randperm(len(training.train))[: training.recipe.calibration]
@@ -178,7 +178,7 @@ def calibrate(training: Training, network: nn.Module) -> None:
 
 def after(training: Training, phase: Phase) -> nn.Module:
     """
-    The network that a phase has ended with. A new one: one that has been compiled would carry that along.
+    The network at the end of a phase, as a new object: a compiled network would keep its compiled code.
     """
     network = fresh(training)
     load_weights(network, training.out / phase.name / WEIGHTS)
@@ -188,12 +188,14 @@ def after(training: Training, phase: Phase) -> nn.Module:
 
 def run(training: Training, *, weights: Path | None = None, resume: bool = False) -> dict[str, Any]:
     """
-    Run every phase of the recipe and return what `result.json` holds: the accuracies on the test images.
+    Runs every phase of the recipe and returns the content of `result.json`: the accuracies on the test images.
 
-    The folder gets one folder per phase (last.ckpt, logs for CSV and TensorBoard, model.safetensors) and at the end
-    model.safetensors, the trained network with its batch norms measured again, and curve.png. With `weights`, the
-    network starts from these instead of a phase with real weights. No phase is stopped early and no epoch is chosen by
-    its test accuracy: what counts is the last one. Raises ValueError where the folder holds something else.
+    The folder receives one folder per phase (last.ckpt, logs for CSV and TensorBoard, model.safetensors). At the end it
+    receives curve.png and model.safetensors, the trained network with its batch norm statistics measured again. With
+    `weights`, the network starts from these weights, without a phase with real weights. No phase stops early, and no
+    epoch is chosen by its test accuracy: the last one counts.
+
+    Raises ValueError if the folder holds something else.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")
@@ -224,7 +226,7 @@ def run(training: Training, *, weights: Path | None = None, resume: bool = False
 @rank_zero_only
 def finish(training: Training, network: nn.Module, result: dict[str, Any]) -> None:
     """
-    Measure the batch norms again, then write the weights, the result and the curve.
+    Measures the batch norm statistics again, then writes the weights, the result and the curve.
     """
     calibrate(training, network)
     result["accuracy"] = accuracy(network, training.test)

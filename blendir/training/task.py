@@ -17,8 +17,8 @@ from blendir.training.recipe import Phase
 
 RANDOM = "random"
 """
-In a checkpoint, the states of the random generators, so that a resumed training draws the orders and the moves of
-images that an uninterrupted one does.
+The key of the random generators' states in a checkpoint: a resumed training draws the same orders and moves of images
+as an uninterrupted one.
 """
 
 
@@ -47,7 +47,7 @@ class Task(LightningModule):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """
-        Compile the two networks in place; the keys of their parameters stay as they are.
+        Compiles the two networks in place. The keys of their parameters do not change.
         """
         for network in (self.network, self.teacher):
             if network is not None:

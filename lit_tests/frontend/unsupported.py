@@ -11,18 +11,15 @@ class Attention(nn.Module):
         return torch.softmax(x, 1) / x
 
 
-model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.ELU(), Attention()).eval()
+model = nn.Sequential(nn.ConvTranspose2d(4, 4, 3, groups=2), nn.AdaptiveAvgPool2d(4), Attention()).eval()
 
 # CHECK:      4 operations of the model cannot be translated:
-# CHECK-NEXT:   0: aten.conv2d.default with groups = 4
-# CHECK-NEXT:   1: aten.elu.default
-# CHECK-NEXT:   2.softmax: aten.softmax.int
-# CHECK-NEXT:   2.div: aten.div.Tensor by a value
-# CHECK-NEXT: Supported modules:
-# CHECK-NEXT:   Conv2d, Linear,
-# CHECK:      Supported operations (on parameters alone, all but random ones are):
-# CHECK-NEXT:   aten._adaptive_avg_pool2d,
+# CHECK-NEXT:   0: aten.conv_transpose2d.input, transposed, with groups = 2
+# CHECK-NEXT:   1: aten.adaptive_avg_pool2d.default from [11, 11] to [4, 4], which does not divide
+# CHECK-NEXT:   2.softmax: aten.softmax.int is not an operation of a streaming design: end the network before it
+# CHECK-NEXT:   2.div: aten.div.Tensor by a value (unsupported.py:11)
+# CHECK-NEXT: blendir ops and docs/import.md list what can: modules and operations of PyTorch
 try:
-    from_torch(model, torch.zeros(1, 4, 8, 8))
+    from_torch(model, torch.zeros(1, 4, 9, 9))
 except UnsupportedModelError as error:
     print(error)

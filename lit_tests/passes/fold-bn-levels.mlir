@@ -145,3 +145,25 @@ builtin.module @other_weights_stay {
     func.return %y : tensor<1x1x2x2xf64>
   }
 }
+
+// -----
+
+// More levels than thresholds are counted for are integers, and their scale follows.
+
+// CHECK-LABEL: builtin.module @more_levels_are_integers {
+// CHECK: %[[C:.*]] = blend.clamp %x
+// CHECK: %[[Q:.*]] = blend.requantize %[[C]] {layer = "act", rounding = #blend<rounding half_even>} : (tensor<1x2x2x2xf64>) -> tensor<1x2x2x2x!blend.fixed<8, 8>>
+// CHECK: blend.fixed_conv2d %[[Q]]
+// CHECK-SAME: tensor<1x2x1x1x!blend.fixed<2, 2>>
+// CHECK: blend.affine
+// CHECK-NOT: blend.round
+builtin.module @more_levels_are_integers {
+  func.func @main(%x : tensor<1x2x2x2xf64>) -> tensor<1x1x2x2xf64> {
+    %w = blend.constant dense<[[[[0.3]], [[-0.3]]]]> : tensor<1x2x1x1xf64>
+    %b = blend.constant dense<0.5> : tensor<1xf64>
+    %c = blend.clamp %x {low = -128.0 : f64, high = 127.0 : f64} : tensor<1x2x2x2xf64>
+    %r = blend.round %c {layer = "act"} : tensor<1x2x2x2xf64>
+    %y = blend.conv2d %r, %w, %b {layer = "conv", strides = array<i64: 1, 1>, padding = array<i64: 0, 0>} : (tensor<1x2x2x2xf64>, tensor<1x2x1x1xf64>, tensor<1xf64>) -> tensor<1x1x2x2xf64>
+    func.return %y : tensor<1x1x2x2xf64>
+  }
+}

@@ -39,6 +39,19 @@ def pool_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
     return b.case("pool")
 
 
+def argmax_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    """
+    Few different numbers, so that many are equal; the ends of the format too.
+    """
+    x = values(rng, (frames * cfg["P"], cfg["C"]), cfg["E"], bool(cfg["IS_SIGNED"]))
+    few = rng.sample(x.reshape(-1).tolist(), min(3, x.size))
+    x = np.where(values(rng, x.shape, 1, False) == 0, x, np.array([[rng.choice(few) for _ in row] for row in x]))
+    b = Builder("argmax", cfg, frames)
+    b.input(x, cfg["E"], cfg["G"])
+    b.output(np.argmax(x, axis=1)[:, None], cfg["EO"], 1)
+    return b.case("argmax")
+
+
 def fork_case(rng: random.Random, ways: int, width: int, frames: int) -> Case:
     cfg = {"P": 3, "B": 2, "N": width}
     x = values(rng, (frames * 6, width), 1, signed=False)
@@ -59,16 +72,30 @@ def concat_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
     return b.case("concat")
 
 
-def reorder_case(rng: random.Random, loops: list[tuple[int, int]], width: int, frames: int) -> Case:
-    loops = [(1, 0)] * (4 - len(loops)) + loops
-    cfg, order = {"N": width}, [0]
-    for k, (extent, step) in enumerate(loops, 1):
-        cfg |= {f"E{k}": extent, f"S{k}": step}
+def crop_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    shape = (frames, cfg["H"], cfg["W"], cfg["B"])
+    x = values(rng, shape, cfg["N"], signed=False)
+    rows, columns = (slice(cfg[f"{d}0"], cfg[f"{d}N"] + 1, cfg[f"{d}S"]) for d in "RC")
+    b = Builder("crop", cfg, frames)
+    b.input(x, cfg["N"], 1)
+    b.output(x[:, rows, columns], cfg["N"], 1)
+    return b.case("crop")
+
+
+def reorder_case(
+    rng: random.Random, loops: list[tuple[int, int]], part: tuple[int, int, int] | None, width: int, frames: int
+) -> Case:
+    order = [0]
+    for extent, step in loops:
         order = [at + i * step for at in order for i in range(extent)]
-    x = values(rng, (frames, len(order)), width, signed=False)
+    parts, read, offset = part or (1, len(order), 0)
+    cfg = {"N": width, "P": parts, "I": read, "AT": offset}
+    for k, (extent, step) in enumerate([(1, 0)] * (4 - len(loops)) + loops, 1):
+        cfg |= {f"E{k}": extent, f"S{k}": step}
+    x = values(rng, (frames, parts, read), width, signed=False)
     b = Builder("reorder", cfg, frames)
     b.input(x, width, 1)
-    b.output(x[:, order], width, 1)
+    b.output(x[:, :, np.array(order) + offset], width, 1)
     return b.case("reorder")
 
 
@@ -125,13 +152,31 @@ def routing_cases(rng: random.Random) -> Iterator[Case]:
     ]:
         yield pool_case(rng, config(fields, *numbers), 3)
 
+    for numbers in [
+        (3, 10, 1, 16, 1, 5),
+        (2, 10, 10, 9, 1, 5),
+        (4, 12, 3, 8, 0, 5),
+        (5, 1, 1, 4, 1, 2),
+        (2, 7, 7, 40, 1, 4),
+    ]:
+        yield argmax_case(rng, config("P C G E IS_SIGNED EO", *numbers), 3)
+
     for ways, width in ((2, 20), (3, 130), (4, 1)):
         yield fork_case(rng, ways, width, 2)
     for numbers in [(4, 6, 3, 3, 5), (3, 2, 4, 2, 16)]:
         yield concat_case(rng, config("P CA CB G E", *numbers), 2)
 
     for loops in ([(4, 1), (3, 4)], [(2, 3), (3, 1), (4, 6)], [(2, 12), (3, 1), (2, 6), (2, 3)], [(5, 1)], []):
-        yield reorder_case(rng, loops, rng.choice([1, 7, 16, 40]), rng.choice([1, 3]))
+        yield reorder_case(rng, loops, None, rng.choice([1, 7, 16, 40]), rng.choice([1, 3]))
+    for loops, part in (
+        ([(2, 0), (3, 4), (2, 0), (4, 1)], (3, 12, 0)),
+        ([(3, -2), (2, 1)], (2, 7, 5)),
+        ([(2, 3)], (4, 9, 1)),
+        ([], (3, 5, 2)),
+    ):
+        yield reorder_case(rng, loops, part, rng.choice([1, 7, 16, 40]), rng.choice([1, 3]))
+    for numbers in [(5, 6, 2, 7, 1, 2, 3, 2, 1, 4), (4, 3, 1, 9, 0, 1, 3, 1, 1, 1), (3, 7, 3, 1, 2, 5, 2, 0, 3, 6)]:
+        yield crop_case(rng, config("H W B N R0 RS RN C0 CS CN", *numbers), 2)
 
     for numbers in [(1, 10, 4, 18, 1, 32), (3, 2, 1, 7, 0, 16), (2, 3, 3, 8, 1, 8)]:
         yield axi_case(rng, config("P V G E IS_SIGNED NO", *numbers), 2)

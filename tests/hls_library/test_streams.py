@@ -98,7 +98,7 @@ def test_zero_frames_read_and_write_nothing(build: str, tmp_path: Path) -> None:
 #include <blendir/blendir.hpp>
 using namespace blendir;
 struct cfg {
-  static const int E = 1, C = 4, H = 3, W = 3, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1,
+  static const int E = 1, C = 4, H = 3, W = 3, KH = 3, KW = 3, SH = 1, SW = 1, DH = 1, DW = 1, PH = 1, PW = 1,
                    OH = 3, OW = 3, GI = 4, GO = 9;
 };
 int main() {

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hls_library.building import BUILDS, ap_types, compiled, executed, flags_of
 from hls_library.cases import Case
+from hls_library.depthwise import depthwise_cases
 from hls_library.driver import DRIVER, MAIN
 from hls_library.elementwise import parameter_cases, plain_cases
 from hls_library.planes import plane_cases
@@ -36,7 +37,7 @@ def helper_case() -> Case:
 
 def all_cases() -> list[Case]:
     rng = random.Random(20)
-    groups = (window_cases, plane_cases, parameter_cases, plain_cases, routing_cases)
+    groups = (window_cases, plane_cases, parameter_cases, plain_cases, routing_cases, depthwise_cases)
     return [*(case for group in groups for case in group(rng)), helper_case()]
 
 

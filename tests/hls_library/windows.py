@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from hls_library.cases import Builder, Case, config, grouped, narrowed, raw, values
 
+WINDOW = "E C H W KH KW SH SW PH PW GI GO"
 WINDOWS: list[tuple[int, ...]] = [
     # E, C, H, W, KH, KW, SH, SW, PH, PW, GI, GO
     (1, 16, 6, 5, 3, 3, 1, 1, 1, 1, 16, 48),
@@ -35,22 +36,45 @@ WINDOWS: list[tuple[int, ...]] = [
 ]
 
 
-def random_window(rng: random.Random) -> tuple[int, ...]:
-    while True:
-        kh, kw = rng.choice([1, 2, 3, 5]), rng.choice([1, 2, 3, 5])
-        ph, pw = rng.randint(0, (kh - 1) // 2), rng.randint(0, (kw - 1) // 2)
-        h, w = rng.randint(1, 8), rng.randint(1, 8)
-        if h + 2 * ph >= kh and w + 2 * pw >= kw:
-            break
-    c = rng.randint(1, 13)
+WIDE: list[tuple[int, ...]] = [
+    # E, C, H, W, KH, KW, SH, SW, PH, PW, GI, GO, DH, DW, OH, OW
+    (2, 3, 4, 5, 3, 3, 1, 1, 2, 2, 3, 9, 1, 1, 6, 7),  # windows outside
+    (2, 2, 5, 6, 4, 4, 2, 2, 2, 2, 1, 7, 1, 1, 3, 4),  # half of an even kernel
+    (2, 2, 4, 4, 3, 3, 2, 2, 0, 0, 2, 18, 1, 1, 2, 2),  # more at the end
+    (2, 2, 4, 4, 2, 2, 2, 2, 1, 1, 2, 2, 1, 1, 3, 3),
+    (3, 2, 2, 3, 1, 1, 1, 1, 3, 2, 1, 2, 1, 1, 7, 8),  # a border alone
+    (3, 2, 3, 2, 1, 1, 1, 1, 0, 0, 2, 2, 1, 1, 6, 4),
+    (1, 5, 7, 6, 3, 3, 1, 1, 2, 2, 5, 9, 2, 2, 7, 6),
+    (1, 5, 7, 6, 3, 2, 1, 2, 0, 4, 1, 3, 3, 4, 1, 5),
+    (4, 3, 1, 12, 1, 5, 1, 2, 0, 4, 3, 5, 1, 2, 1, 6),
+    (2, 1, 5, 1, 3, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 3),  # a line of one pixel
+    (2, 2, 3, 3, 2, 2, 3, 3, 5, 5, 2, 4, 1, 1, 4, 4),
+    (1, 8, 1, 1, 5, 5, 1, 1, 4, 4, 8, 50, 1, 1, 5, 5),
+]
+
+
+def random_window(rng: random.Random, wide: bool) -> dict[str, int]:
+    kernel, shape = ([rng.choice(n) for _ in "HW"] for n in ([1, 2, 3, 5], range(1, 9)))
+    strides = [rng.randint(1, 3) for _ in "HW"]
+    if wide:
+        dilation = [rng.choice((1, 1, 2, 3)) for _ in "HW"]
+        pads = [(rng.randint(0, 2 * k), rng.randint(0, 2 * k)) for k in kernel]
+    else:
+        dilation, pads = [1, 1], [(p, p) for p in (rng.randint(0, (k - 1) // 2) for k in kernel)]
+    sizes = [n + sum(p) - (k - 1) * d for n, p, k, d in zip(shape, pads, kernel, dilation, strict=True)]
+    if min(sizes) < 1:
+        return random_window(rng, wide)
+    outputs = [(size - 1) // s + 1 for size, s in zip(sizes, strides, strict=True)]
+    c, e = rng.randint(1, 13), rng.choice([1, 1, 2, 5, 8, 16])
     gi = rng.choice([d for d in range(1, c + 1) if c % d == 0])
-    e = rng.choice([1, 1, 2, 5, 8, 16])
-    go = rng.randint(1, min(kh * kw * c, 1024 // e))
-    return (e, c, h, w, kh, kw, rng.randint(1, 3), rng.randint(1, 3), ph, pw, gi, go)
+    go = rng.randint(1, min(kernel[0] * kernel[1] * c, 1024 // e))
+    numbers = (e, c, *shape, *kernel, *strides, *(p[0] for p in pads), gi, go, *dilation, *outputs)
+    return config(f"{WINDOW} DH DW OH OW", *numbers)
 
 
 def window_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
     c, h, w, kh, kw = (cfg[k] for k in ("C", "H", "W", "KH", "KW"))
+    cfg |= {"DH": cfg.get("DH", 1), "DW": cfg.get("DW", 1)}
     cfg.setdefault("OH", (h + 2 * cfg["PH"] - kh) // cfg["SH"] + 1)
     cfg.setdefault("OW", (w + 2 * cfg["PW"] - kw) // cfg["SW"] + 1)
     x = values(rng, (frames, h, w, c), cfg["E"], signed=False)
@@ -62,7 +86,8 @@ def window_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
                 vector: list[int] = []
                 for i in range(kh):
                     for j in range(kw):
-                        y, z = oy * cfg["SH"] - cfg["PH"] + i, ox * cfg["SW"] - cfg["PW"] + j
+                        y = oy * cfg["SH"] - cfg["PH"] + i * cfg["DH"]
+                        z = ox * cfg["SW"] - cfg["PW"] + j * cfg["DW"]
                         inside = 0 <= y < h and 0 <= z < w
                         vector += [int(v) for v in (x[f, y, z] if inside else pad)]
                 beats += grouped(np.array(vector, dtype=np.int64), cfg["GO"])
@@ -146,11 +171,12 @@ def fixed_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
 
 
 def window_cases(rng: random.Random) -> Iterator[Case]:
-    shape = "E C H W KH KW SH SW PH PW GI GO"
-    for numbers in WINDOWS + [random_window(rng) for _ in range(8)]:
-        frames = rng.choice([1, 2, 4])
-        yield window_case(rng, config(shape, *numbers), frames)
-    short = config(shape + " OH OW", 2, 3, 5, 6, 3, 3, 1, 1, 1, 1, 3, 9, 3, 4)
+    cases = [config(WINDOW, *numbers) for numbers in WINDOWS]
+    cases += [config(f"{WINDOW} DH DW OH OW", *numbers) for numbers in WIDE]
+    cases += [random_window(rng, wide) for wide in (False, True) for _ in range(8)]
+    for cfg in cases:
+        yield window_case(rng, cfg, rng.choice([1, 2, 4]))
+    short = config(f"{WINDOW} OH OW", 2, 3, 5, 6, 3, 3, 1, 1, 1, 1, 3, 9, 3, 4)
     yield window_case(rng, short, 3)
 
     for numbers in [

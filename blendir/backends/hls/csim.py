@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from blendir.backends.hls.print_cpp import Design
-from blendir.backends.hls.project import input_bytes
-from blendir.backends.hls.units import output_bits
-from blendir.dialects.stream import ProcessOp, ResidualOp, stream_type
-from blendir.interpreter import output_type
+from blendir.backends.design import frame_order, layer_results
+from blendir.backends.hls.cpp_names import CppDesign
+from blendir.backends.target import ProgramError, Trace
+from blendir.dialects.stream import ProcessOp, stream_type
+from blendir.hardware.processes.sink import output_bits
+from blendir.interpreter import output_types
+from blendir.interpreter.run import Outputs, alone
 from blendir.packing import unpack_beats
 
 FLAGS = ("-std=c++14", "-pedantic", "-Wall", "-Wno-unknown-pragmas", "-Werror", "-O3", "-march=native")
@@ -26,7 +28,7 @@ CHAINED = 4
 """Frames without a gap, as hardware takes them; unbounded FIFOs hold this many."""
 
 
-class CsimError(RuntimeError):
+class CsimError(ProgramError):
     """
     g++ is missing, does not compile the design, or the C-simulation stops.
     """
@@ -62,68 +64,69 @@ def build(folder: Path, binary: Path, flags: tuple[str, ...], bounded: bool) -> 
 
 class Csim:
     """
-    A compiled design; `trace` makes it record the result of every process. With `bounded`, FIFOs hold no more than
-    the design's, and a deadlock is a CsimError that names the FIFO.
+    A compiled design; with a folder `record` it keeps the result of every process there. With `bounded`, FIFOs hold no
+    more than the design's, and a deadlock is a CsimError that names the FIFO.
     """
 
-    def __init__(self, module: ModuleOp, folder: Path, trace: Path | None = None, bounded: bool = False):
-        self.design = Design(module)
+    def __init__(self, module: ModuleOp, folder: Path, record: Path | None = None, bounded: bool = False):
+        self.design = CppDesign(module)
         self.folder = folder = folder.resolve()
-        self.trace = trace
+        self.record = record
         self.bounded = bounded
-        self.binary = (trace or folder / "build") / ("csim_bounded" if bounded else "csim")
-        flags = () if trace is None else (f'-DBLENDIR_TRACE="{trace}"',)
+        self.binary = (record or folder / "build") / ("csim_bounded" if bounded else "csim")
+        flags = () if record is None else (f'-DBLENDIR_TRACE="{record}"',)
         build(folder, self.binary, (*flags, "-DBLENDIR_BOUNDED") if bounded else flags, bounded)
 
-    def integers(self, x: Array, batch: int | None = None) -> Array:
+    def integers(self, x: Array, batch: int | None = None) -> list[Array]:
         """
-        The output integers [N, elements] for frames x [N, ..], run in batches of chained frames: by default four, or
-        all with bounded FIFOs.
+        The integers [N, elements] of each output for frames x [N, ..], run in batches of chained frames: by default
+        four, or all with bounded FIFOs.
         """
         batch = batch or (len(x) if self.bounded else CHAINED)
-        sink = self.design.sink
-        kind = stream_type(sink.input)
         with tempfile.TemporaryDirectory(prefix="blendir-csim-") as folder:
             source, result = Path(folder) / "input.bin", Path(folder) / "output.bin"
-            source.write_bytes(input_bytes(self.design.module, self.design.source, x))
+            source.write_bytes(self.design.input_bytes(x))
             run_command([str(self.binary), str(source), str(result), str(batch)], self.folder, "C-simulation")
             data = np.fromfile(result, np.uint8)
-        width = output_bits(kind.format.width)
-        return unpack_beats(data.reshape(-1, width // 8), width, 1, True).reshape(len(x), -1)
+        found: list[Array] = []
+        for kind in (stream_type(sink.input) for sink in self.design.sinks):
+            width = output_bits(kind.format.width)
+            size = len(x) * kind.positions * kind.length.data * width // 8
+            part, data = data[:size], data[size:]
+            found.append(unpack_beats(part.reshape(-1, width // 8), width, 1, True).reshape(len(x), -1))
+        return found
 
-    def __call__(self, x: Array) -> NDArray[np.float64]:
+    def __call__(self, x: Array) -> Outputs:
         """
-        The outputs [N, ..] for frames x [N, ..].
+        What comes out for frames x [N, ..].
         """
-        sink = self.design.sink
-        kind = stream_type(sink.input)
-        shape = output_type(self.design.module).get_shape()[1:]
+        shapes = [kind.get_shape()[1:] for kind in output_types(self.design.module)]
         x = np.asarray(x)
         if not len(x):
-            return np.zeros((0, *shape))
-        frames = kind.format.decode(self.integers(x))
-        return frames[:, frame_order(sink, 0)].reshape(-1, *shape)
+            return alone([np.zeros((0, *shape)) for shape in shapes])
+        outputs: list[NDArray[np.float64]] = []
+        for sink, shape, integers in zip(self.design.sinks, shapes, self.integers(x), strict=True):
+            frames = stream_type(sink.input).format.decode(integers)
+            outputs.append(frames[:, frame_order(sink, 0)].reshape(-1, *shape))
+        return alone(outputs)
+
+    def trace(self, x: Array) -> tuple[Trace, Outputs]:
+        """
+        The integers of every layer for frames x [N, ..], and the outputs.
+        """
+        y = self(x)
+        trace: Trace = {}
+        for op, index, layer in layer_results(self.design.processes):
+            trace[layer] = self.traced(op, index).reshape(len(x), -1)[:, frame_order(op, index)]
+        return trace, y
 
     def traced(self, op: ProcessOp, index: int) -> Array:
         """
         What a process wrote to the stream of its result `index` in the last run: [N * positions, length].
         """
-        assert self.trace is not None
+        assert self.record is not None
         kind = stream_type(op.results[index])
-        data = np.fromfile(self.trace / f"{self.design.streams[op.results[index]]}.bin", np.uint8)
+        data = np.fromfile(self.record / f"{self.design.streams[op.results[index]]}.bin", np.uint8)
         beats = data.reshape(-1, -(-kind.payload // 8))
         values = unpack_beats(beats, kind.format.width, kind.group.data, kind.format.signed)
         return values.reshape(-1, kind.beats * kind.group.data)[:, : kind.length.data]
-
-
-def frame_order(op: ProcessOp, index: int) -> Array:
-    """
-    Where element i of a process's tensor lies in a frame of its stream.
-    """
-    order = op.bit_order if isinstance(op, ResidualOp) and index == 1 else op.order
-    value = op.results[index] if op.results and index < len(op.results) else op.operands[0]
-    kind = stream_type(value if hasattr(value.type, "length") else op.operands[0])
-    channels, pixels = kind.length.data, kind.positions
-    if order is not None:
-        return np.array(order.get_values() or range(channels * pixels), np.int64)
-    return (np.arange(pixels) * channels + np.arange(channels)[:, None]).reshape(-1)

@@ -11,42 +11,13 @@ from dataclasses import dataclass, field
 
 from blendir.backends.hls.cpp_scan import Block, Source, arguments, closing_bracket, scan, split_commas
 from blendir.backends.hls.pragmas import Pragma, PragmaError, parse_pragma
+from blendir.hardware.processes import PROCESSES
 
 WRITERS: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(
-        (
-            "axi_sink",
-            "axi_source",
-            "binary_mvu",
-            "binary_mvu_dsp",
-            "bits_to_value",
-            "clamp",
-            "fixed_mvu",
-            "layer_norm",
-            "lookup",
-            "multi_threshold",
-            "piecewise_linear",
-            "plane_mvu",
-            "pool",
-            "read_frames",
-            "reorder",
-            "requantize",
-            "take",
-            "threshold",
-            "top",
-            "window",
-        ),
-        (1,),
-    ),
-    "add": (2,),
-    "concat": (2,),
-    "product": (2,),
-    "residual": (2, 3),
-    "fork2": (1, 2),
-    "fork3": (1, 2, 3),
-    "fork4": (1, 2, 3, 4),
-    "write_results": (),
-}
+    function.name: tuple(range(function.reads, function.reads + function.writes))
+    for process in PROCESSES.values()
+    for function in process.functions
+} | {"binary_mvu_dsp": (1,), "read_frames": (1,), "write_results": ()}
 """
 The positions of the streams that each process writes; every other stream argument it reads.
 """
@@ -134,21 +105,32 @@ def _statement_problems(region: _Region, statement: str, position: int) -> Itera
 
 
 def _call_problems(region: _Region, unit: str, values: list[str], position: int) -> Iterator[str]:
-    if unit not in WRITERS:
-        yield f"unknown process {unit}; add the arguments it writes to WRITERS"
+    written = _written(unit, len(values))
+    if written is None:
+        yield f"unknown process {unit}; name it in the functions of its process"
         return
     for index, value in enumerate(values):
         if not _IDENTIFIER.fullmatch(value):
             yield f"argument '{value}' of {unit} is an expression; pass a plain identifier"
             continue
-        writes = index in WRITERS[unit]
+        writes = index in written
         if value in region.streams or value in region.arguments:
             uses = region.writes if writes else region.reads
             uses.setdefault(value, []).append(position)
         elif writes:
             yield f"{unit} writes {value}, which is no stream; declare the stream before the call"
-    if len(values) <= max(WRITERS[unit], default=-1):
-        yield f"{unit} has {len(values)} arguments; it writes argument {max(WRITERS[unit])}"
+    if len(values) <= max(written, default=-1):
+        yield f"{unit} has {len(values)} arguments; it writes argument {max(written)}"
+
+
+def _written(unit: str, count: int) -> tuple[int, ...] | None:
+    """
+    The positions of the streams that a call of `count` arguments writes. `top` writes all but the first and the last;
+    `write_results` is numbered where there are several outputs.
+    """
+    if unit == "top":
+        return tuple(range(1, max(2, count - 1)))
+    return WRITERS.get(re.sub(r"^write_results_\d+$", "write_results", unit))
 
 
 def _stream_problems(region: _Region, start: int) -> Iterator[tuple[int, str]]:

@@ -6,54 +6,21 @@ Decisions are attributes of the module; nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
 
-from blendir.backends.hls.names import Names, comment
-from blendir.backends.hls.units import Table, Unit, unit_of
+from blendir import widths
+from blendir.backends.hls.cpp_names import CppDesign, comment
 from blendir.dialects import stream
-from blendir.dialects.stream import ProcessOp, StreamType, stream_type
-from blendir.passes.resources import uses_dsp_xnor
-from blendir.passes.timing import processes
+from blendir.dialects.stream import ProcessOp
+from blendir.hardware.processes import process_of
+from blendir.hardware.processes.unit import Table
+from blendir.numerics import signed_bits
 
-LINE, INDENT = 110, 4
+LINE, INDENT, INT_BITS = 110, 4, 32
 HEADER = "// Made by blendir from a trained network; do not edit.\n"
-
-
-class Design:
-    """
-    A scheduled module with the names and units of its processes.
-    """
-
-    def __init__(self, module: ModuleOp):
-        self.module = module
-        self.processes = processes(module)
-        self.units: dict[ProcessOp, Unit] = {op: unit_of(op) for op in self.processes}
-        self.names = Names({op: ["cfg", *(t.suffix for t in unit.tables)] for op, unit in self.units.items()})
-        self.streams: dict[SSAValue, str] = {
-            value: name
-            for op in self.processes
-            for value, name in zip(op.results, self.names.streams[op], strict=True)
-            if isinstance(value.type, StreamType)
-        }
-
-    @property
-    def source(self) -> stream.SourceOp:
-        """
-        Where frames enter.
-        """
-        return next(op for op in self.processes if isinstance(op, stream.SourceOp))
-
-    @property
-    def sink(self) -> stream.SinkOp:
-        """
-        Where results leave.
-        """
-        return next(op for op in self.processes if isinstance(op, stream.SinkOp))
 
 
 def literal(value: int, width: int) -> str:
@@ -105,7 +72,7 @@ def table_text(name: str, table: Table) -> str:
     shape = values.shape[:-1] if lanes else values.shape
     dims = "".join(f"[{extent}]" for extent in shape)
     if table.width == 0:
-        kind = "unsigned char"
+        kind = "unsigned char" if values.max() < 1 << 8 else "unsigned short"
     else:
         kind = f"blendir::{'lanes' if lanes else 'sint' if table.signed else 'bits'}<{table.width}>"
     if lanes:
@@ -115,19 +82,27 @@ def table_text(name: str, table: Table) -> str:
     return wrapped(f"static const {kind} {name}_{table.suffix}{dims} = {braces(texts, shape)};")
 
 
-def params_text(design: Design) -> str:
+def field(name: str, value: int) -> str:
+    """
+    A constant of a configuration, as wide as its value needs.
+    """
+    kind = "int" if signed_bits(value, value) <= INT_BITS else "long long"
+    return f"static const {kind} {name} = {literal(value, INT_BITS if kind == 'int' else widths.WORD)};"
+
+
+def params_text(design: CppDesign) -> str:
     """
     `params.h`: a struct of integral constants for each process.
     """
     parts = [HEADER, "#ifndef PARAMS_H\n#define PARAMS_H\n"]
     for op in design.processes:
-        fields = " ".join(f"static const int {k} = {v};" for k, v in design.units[op].config.items())
+        fields = " ".join(field(name, value) for name, value in design.units[op].config.items())
         text = f"struct {design.names.processes[op]}_cfg {{ {fields} }};"
         parts += [f"/// {comment(op.layer_name)} ({op.name})", wrapped(text), ""]
     return "\n".join([*parts, "#endif  // PARAMS_H\n"])
 
 
-def weights_text(design: Design) -> str:
+def weights_text(design: CppDesign) -> str:
     """
     `weights.h`: the constants of each process.
     """
@@ -141,12 +116,14 @@ def weights_text(design: Design) -> str:
     return "\n".join([*parts, "#endif  // WEIGHTS_H\n"])
 
 
-def top_header_text(design: Design) -> str:
+def top_header_text(design: CppDesign) -> str:
     """
     `top.h`: the interface of the design.
     """
-    source, sink = design.units[design.source].config, design.units[design.sink].config
-    frame_in, frame_out = source["P"], sink["P"] * sink["V"]
+    source = design.units[design.source].config
+    outputs = design.outputs
+    words = "\n".join(f"typedef blendir::axi_word<{output.bits}> {output.word};" for output in outputs)
+    sizes = "\n".join(f"static const int {output.size} = {output.words};" for output in outputs)
     return f"""{HEADER}
 #ifndef TOP_H
 #define TOP_H
@@ -156,35 +133,33 @@ def top_header_text(design: Design) -> str:
 /// One word per beat of a frame: {source["N"]} bits of pixels in raster order (H, W, C).
 typedef blendir::axi_word<{source["NI"]}> input_word;
 /// One word per output element, two's complement; TLAST ends a frame.
-typedef blendir::axi_word<{sink["NO"]}> output_word;
+{words}
 
-static const int INPUT_WORDS = {frame_in};
-static const int OUTPUT_WORDS = {frame_out};
+static const int INPUT_WORDS = {source["P"]};
+{sizes}
 
 /// Runs `frames` frames, one after another without a gap.
-void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames);
+{signature(design)};
 
 #endif  // TOP_H
 """
 
 
-def fifos(design: Design) -> Iterator[tuple[str, int, int, str]]:
+def signature(design: CppDesign) -> str:
     """
-    Name, bits of a beat, depth and storage of every FIFO.
+    The head of the function `top`: one stream in, one out per output.
     """
-    for op in design.processes[:-1]:
-        assert op.fifo_depths is not None
-        assert op.fifo_storage is not None
-        for value, depth, storage in zip(op.results, op.fifo_depths.get_values(), op.fifo_storage.data, strict=True):
-            yield design.streams[value], stream_type(value).payload, int(depth), storage.data
+    ports = [f"blendir::stream<{output.word}>& {output.name}" for output in design.outputs]
+    between = ", " if len(ports) == 1 else ",\n         "
+    return f"void top({between.join(['blendir::stream<input_word>& in', *ports, 'unsigned frames'])})"
 
 
-def fifo_lines(design: Design) -> list[str]:
+def fifo_lines(design: CppDesign) -> list[str]:
     """
     The declaration of every stream with its depth and storage.
     """
     lines: list[str] = []
-    for name, payload, depth, storage in fifos(design):
+    for name, payload, depth, storage in design.fifos():
         lines.append(f'  blendir::stream<blendir::bits<{payload}> > {name}("{name}");')
         lines += stream_pragmas(name, depth, storage)
     return lines
@@ -200,7 +175,7 @@ def stream_pragmas(name: str, depth: int, storage: str) -> list[str]:
     ]
 
 
-def call_text(design: Design, op: ProcessOp) -> str:
+def call_text(design: CppDesign, op: ProcessOp) -> str:
     """
     The call of a process.
     """
@@ -210,38 +185,36 @@ def call_text(design: Design, op: ProcessOp) -> str:
     if isinstance(op, stream.SourceOp):
         reads = ["in"]
     if isinstance(op, stream.SinkOp):
-        writes = ["out"]
+        writes = [next(output.name for output in design.outputs if output.sink is op)]
     tables = [f"{name}_{table.suffix}" for table in unit.tables]
-    function = "binary_mvu_dsp" if uses_dsp_xnor(op) else f"blendir::{unit.function}"
+    function = "binary_mvu_dsp" if process_of(op).uses_dsp_xnor else f"blendir::{unit.function}"
     return f"{function}<{name}_cfg>({', '.join([*reads, *writes, *tables])}, frames);"
 
 
-def storage_lines(design: Design) -> list[str]:
+def storage_lines(design: CppDesign) -> list[str]:
     """
     What the weights that change from cycle to cycle, and tables of functions, are kept in.
     """
-    lines: list[str] = []
-    for op in design.processes:
-        if isinstance(op, stream.MvuOp) and op.weight_storage is not None and op.fold != (1, 1):
-            name, storage = design.names.processes[op], op.weight_storage.data
-            lines.append(f"#pragma HLS bind_storage variable={name}_weights type=rom_1p impl={storage}")
-        if isinstance(op, stream.LookupOp) and op.storage is not None:
-            name, storage = design.names.processes[op], op.storage.data
-            lines.append(f"#pragma HLS bind_storage variable={name}_table type=rom_2p impl={storage}")
-    return lines
+    return [
+        f"#pragma HLS bind_storage variable={design.names.processes[op]}_{table.suffix} "
+        f"type=rom_{table.storage.ports}p impl={table.storage.kind}"
+        for op in design.processes
+        for table in design.units[op].tables
+        if table.storage is not None and table.values.shape[1] > 1
+    ]
 
 
-def top_includes(design: Design) -> list[str]:
+def top_includes(design: CppDesign) -> list[str]:
     """
     What the region of processes needs.
     """
     names = ["blendir/blendir.hpp", "params.h", "weights.h"]
-    if any(map(uses_dsp_xnor, design.processes)):
+    if any(process_of(op).uses_dsp_xnor for op in design.processes):
         names.append("xnor_dsp.h")
     return ['#include "top.h"', "", *(f'#include "{name}"' for name in names)]
 
 
-def top_text(design: Design) -> str:
+def top_text(design: CppDesign) -> str:
     """
     `top.cpp`: the dataflow region, one call per process.
     """
@@ -249,10 +222,10 @@ def top_text(design: Design) -> str:
         HEADER,
         *top_includes(design),
         "",
-        "void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames) {",
+        f"{signature(design)} {{",
         "#ifndef BLENDIR_INSIDE  // not in top_memory.cpp",
         "#pragma HLS interface axis port=in",
-        "#pragma HLS interface axis port=out",
+        *(f"#pragma HLS interface axis port={output.name}" for output in design.outputs),
         "#pragma HLS interface s_axilite port=frames",
         "#pragma HLS interface s_axilite port=return",
         "#endif",
@@ -266,7 +239,7 @@ def top_text(design: Design) -> str:
     return "\n".join(lines) + "\n"
 
 
-def bounded_text(design: Design) -> str:
+def bounded_text(design: CppDesign) -> str:
     """
     `bounded.cpp`: the region of `top.cpp` for C-simulation, with bounded FIFOs and a coroutine per process.
     """
@@ -274,8 +247,8 @@ def bounded_text(design: Design) -> str:
         HEADER,
         *top_includes(design),
         "",
-        "void top(blendir::stream<input_word>& in, blendir::stream<output_word>& out, unsigned frames) {",
-        *(f'  blendir::stream<blendir::bits<{n}> > {name}("{name}", {d});' for name, n, d, _ in fifos(design)),
+        f"{signature(design)} {{",
+        *(f'  blendir::stream<blendir::bits<{n}> > {name}("{name}", {d});' for name, n, d, _ in design.fifos()),
         "  blendir::dataflow region;",
     ]
     for op in design.processes:
@@ -283,7 +256,7 @@ def bounded_text(design: Design) -> str:
     return "\n".join([*lines, "  region.run();", "}"]) + "\n"
 
 
-def source_files(design: Design) -> dict[str, str]:
+def source_files(design: CppDesign) -> dict[str, str]:
     """
     The sources of a design that depend on the network.
     """

@@ -8,8 +8,8 @@ in logic mode, X = A:B and Z = C, registered at its inputs and at its output: la
 import json
 from collections.abc import Callable
 
+from blendir.hardware.processes.binary_mvu import MAX_XNOR_WORDS as MAX_LANES
 from blendir.packing import WORD_BITS
-from blendir.passes.choices import MAX_XNOR_WORDS as MAX_LANES
 
 LATENCY = 2
 

@@ -4,11 +4,12 @@ The XNORs of a design in DSP48E2 blocks: binary units that call an RTL blackbox.
 
 from __future__ import annotations
 
-from blendir.backends.hls.print_cpp import HEADER, Design
+from blendir.backends.hls.cpp_names import CppDesign
+from blendir.backends.hls.print_cpp import HEADER
 from blendir.backends.hls.xnor_dsp import lane_files, module_name
 from blendir.dialects import stream
+from blendir.hardware.processes import process_of
 from blendir.packing import WORD_BITS
-from blendir.passes.resources import uses_dsp_xnor
 
 
 def lane_count(op: stream.BinaryMvuOp) -> int:
@@ -69,14 +70,14 @@ struct xnor_column;
 
 UNIT = """
 /// blendir::binary_mvu with every 48 lanes in one DSP48E2.
-template <typename Cfg>
+template <typename Cfg, typename Row, typename Column>
 void binary_mvu_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
                     blendir::stream<blendir::bits<Cfg::PE * Cfg::ACC> >& out,
                     const blendir::lanes<Cfg::SIMD> weights[Cfg::PE]
                                                           [blendir::mvu_plan<Cfg>::NF * blendir::mvu_plan<Cfg>::SF],
                     const blendir::sint<Cfg::ACC> base[Cfg::PE]
                                                       [Cfg::RY * Cfg::RX * blendir::mvu_plan<Cfg>::NF],
-                    const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+                    const Row row_class[Cfg::OH], const Column col_class[Cfg::OW],
                     unsigned frames) {
   typedef blendir::mvu_plan<Cfg> plan;
   typedef typename plan::count_type sum_t;
@@ -91,7 +92,8 @@ void binary_mvu_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
     differ[pe] = 0;
   }
   blendir::mvu_position<Cfg> at;
-  const blendir::count_t cycles = blendir::count_t(frames) * blendir::count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
+  const blendir::count_t frame = blendir::count_t(blendir::product_of(Cfg::OH, Cfg::OW, plan::NF, plan::SF));
+  const blendir::count_t cycles = blendir::count_t(frames) * frame;
   for (blendir::count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=stp
     const blendir::bits<SIMD> beat = buffer.next(in, at.nf == 0, at.sf);
@@ -115,11 +117,11 @@ void binary_mvu_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
 """
 
 
-def xnor_files(design: Design) -> tuple[dict[str, str], dict[str, str]]:
+def xnor_files(design: CppDesign) -> tuple[dict[str, str], dict[str, str]]:
     """
     The source of the units with XNORs in DSPs (for src/), and the blackboxes with their descriptors (for rtl/).
     """
-    units = [op for op in design.processes if isinstance(op, stream.BinaryMvuOp) and uses_dsp_xnor(op)]
+    units = [op for op in design.processes if isinstance(op, stream.BinaryMvuOp) and process_of(op).uses_dsp_xnor]
     shapes = sorted({(op.pe, -(-op.simd // WORD_BITS)) for op in units})
     counts = sorted({lane_count(op) for op in units})
     boxes = {name: text for count in counts for name, text in lane_files(count).items()}

@@ -1,13 +1,14 @@
 """
 The `blend` dialect: what a network computes, on tensors [N, C, H, W] or [N, features] with N = 1 for one frame.
 
-Floats are f64, pixels ui8, accumulators i32, bits i1 (1 = +1, 0 = -1), fixed point `!blend.fixed<W, I>`, packed bits
-`!blend.word`. Parameters are operands made by `blend.constant`; geometry and modes are properties.
+Floats are f64, pixels ui8 or si8, accumulators i32, bits i1 (1 = +1, 0 = -1), fixed point `!blend.fixed<W, I>`, packed
+bits `!blend.word`. Parameters are operands made by `blend.constant`; geometry and modes are properties.
 """
 
 from xdsl.ir import Dialect
 
 from blendir.dialects.blend.activation import ActivationOp, FunctionAttr, LookupOp
+from blendir.dialects.blend.argmax import ArgmaxOp
 from blendir.dialects.blend.base import BlendOp
 from blendir.dialects.blend.conv import (
     BinaryConv2dOp,
@@ -27,6 +28,7 @@ from blendir.dialects.blend.elementwise import (
     ThresholdOp,
 )
 from blendir.dialects.blend.floats import BatchNormOp, PReluOp, ReluOp, SignOp
+from blendir.dialects.blend.interfaces import Elementwise, KeepsFormat
 from blendir.dialects.blend.layer_norm import FixedLayerNormOp, LayerNormOp
 from blendir.dialects.blend.levels import MultiThresholdOp, RoundOp
 from blendir.dialects.blend.linear import (
@@ -49,6 +51,7 @@ from blendir.dialects.blend.shape import (
     constant_value,
 )
 from blendir.dialects.blend.types import (
+    PIXELS,
     FixedType,
     PadModeAttr,
     RoundingAttr,
@@ -56,6 +59,7 @@ from blendir.dialects.blend.types import (
     WordType,
     element_format,
     is_real,
+    si8,
     tensor_type,
     ui8,
     word,
@@ -67,6 +71,7 @@ Blend = Dialect(
         ActivationOp,
         AddOp,
         AffineOp,
+        ArgmaxOp,
         AvgPool2dOp,
         BatchNormOp,
         BinaryConv2dOp,
@@ -103,9 +108,11 @@ Blend = Dialect(
 )
 
 __all__ = [
+    "PIXELS",
     "ActivationOp",
     "AddOp",
     "AffineOp",
+    "ArgmaxOp",
     "AvgPool2dOp",
     "BatchNormOp",
     "BinaryConv2dOp",
@@ -118,10 +125,12 @@ __all__ = [
     "ConstantOp",
     "Conv2dOp",
     "ConvOp",
+    "Elementwise",
     "FixedConv2dOp",
     "FixedLayerNormOp",
     "FixedLinearOp",
     "FixedType",
+    "KeepsFormat",
     "LayerNormOp",
     "LinearOp",
     "LookupOp",
@@ -152,6 +161,7 @@ __all__ = [
     "constant_value",
     "element_format",
     "is_real",
+    "si8",
     "tensor_type",
     "ui8",
     "word",

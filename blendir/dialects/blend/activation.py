@@ -18,7 +18,8 @@ from xdsl.irdl import (
     result_def,
 )
 
-from blendir.dialects.blend.base import BlendOp, require, require_shape, retyped
+from blendir.dialects.blend.base import require, require_shape, retyped
+from blendir.dialects.blend.interfaces import Elementwise
 from blendir.dialects.blend.types import FIXED, PIXEL, REAL, element_format, tensor_type
 from blendir.functions import Function
 
@@ -36,7 +37,7 @@ class FunctionAttr(EnumAttribute[Function], SpacedOpaqueSyntaxAttribute):
 
 
 @irdl_op_definition
-class ActivationOp(BlendOp):
+class ActivationOp(Elementwise):
     """
     `y = function(x)`, one of `blendir.functions`.
     """
@@ -67,7 +68,7 @@ def require_table(source: Attribute, table: SSAValue, result: Attribute) -> None
 
 
 @irdl_op_definition
-class LookupOp(BlendOp):
+class LookupOp(Elementwise):
     """
     `y = table[x - low]`: an entry for each integer of the input's format, from the lowest one on.
     """

@@ -4,18 +4,34 @@ What the operations of the `blend` dialect share.
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Sequence
+from typing import ClassVar
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import (
+    BytesAttr,
+    DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    TensorType,
+    i64,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, opt_attr_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from blendir.dialects.blend.types import FixedType, Tensor, element_format, tensor_type
-from blendir.numerics import output_size
+from blendir.numerics import WindowAxis
 from blendir.packing import WORD_BITS
+
+DENSE = (1, 1)
+"""The distances of taps without gaps between them."""
+REPAIR = "repair the parameters, or train again with a smaller learning rate"
+"""What to do about parameters that are no numbers."""
 
 
 class LayerOp(IRDLOperation, ABC):
@@ -42,6 +58,13 @@ class LayerOp(IRDLOperation, ABC):
             attributes={"layer": StringAttr(layer) if isinstance(layer, str) else layer},
         )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for attributes in (self.attributes, self.properties):
+            for name, value in attributes.items():
+                if isinstance(value, BytesAttr):  # as xDSL's parser reads text that is not ASCII
+                    attributes[name] = StringAttr(value.data.decode(errors="backslashreplace"))
+
     @property
     def layer_name(self) -> str:
         """
@@ -56,6 +79,8 @@ class BlendOp(LayerOp, ABC):
     """
 
     traits = traits_def(Pure())
+    UNBOUNDED: ClassVar[tuple[str, ...]] = ()
+    """Operands in which infinity has a meaning."""
 
 
 def retyped(source: SSAValue, element: Attribute) -> Tensor:
@@ -105,32 +130,64 @@ def require_rank(what: str, value: SSAValue, rank: int) -> Tensor:
     return kind
 
 
-def require_geometry(kernel: Sequence[int], strides: Sequence[int], padding: Sequence[int]) -> None:
+def padding_attr(padding: Sequence[int]) -> DenseArrayBase:
     """
-    Kernel and strides are two positive numbers, padding two non-negative ones smaller than the kernel.
+    Padding (top, left, bottom, right) as a property: (top, left) alone where both ends are the same.
     """
-    for what, values, least in (("kernel", kernel, 1), ("strides", strides, 1), ("padding", padding, 0)):
-        require(
-            len(values) == 2 and min(values) >= least,
-            f"{what} {list(values)} should be two numbers >= {least}",
-        )
+    same = len(padding) == 4 and list(padding[:2]) == list(padding[2:])
+    return i64_array(padding[:2] if same else padding)
+
+
+def dilation_attr(dilation: Sequence[int]) -> DenseArrayBase | None:
+    """
+    The distances of taps as a property, which is left out where taps have no gaps between them.
+    """
+    return i64_array(dilation) if max(dilation) > 1 else None
+
+
+def dilation_of(given: DenseArrayBase[IntegerType] | None) -> tuple[int, ...]:
+    """
+    The distances of taps that a property stands for.
+    """
+    return tuple(map(int, given.get_values())) if given is not None else DENSE
+
+
+def window_axes(
+    kernel: Sequence[int], strides: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> tuple[WindowAxis, WindowAxis]:
+    """
+    The vertical and the horizontal windows of a geometry; `padding` is (top, left, bottom, right), or (top, left) for
+    both ends.
+    """
+    pads = (*padding, *padding)
+    rows, columns = (WindowAxis(kernel[d], strides[d], pads[d], pads[2 + d], dilation[d]) for d in (0, 1))
+    return rows, columns
+
+
+def require_geometry(
+    kernel: Sequence[int], strides: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> None:
+    """
+    Kernel, strides and dilation are two positive numbers, padding two or four non-negative ones.
+    """
+    for what, values in (("kernel", kernel), ("strides", strides), ("dilation", dilation)):
+        require(len(values) == 2 and min(values) >= 1, f"{what} {list(values)} should be two numbers >= 1")
     require(
-        padding[0] < kernel[0] and padding[1] < kernel[1],
-        f"padding {list(padding)} should be smaller than the kernel {list(kernel)}",
+        len(padding) in (2, 4) and min(padding) >= 0,
+        f"padding {list(padding)} should be two numbers >= 0, or four: top, left, bottom, right",
     )
 
 
 def spatial_result(
-    shape: Sequence[int], channels: int, kernel: Sequence[int], strides: Sequence[int], padding: Sequence[int]
+    shape: Sequence[int], channels: int, axes: tuple[WindowAxis, WindowAxis]
 ) -> tuple[int, int, int, int]:
     """
     The result shape of a window operation on [N, C, H, W].
     """
-    height, width = (output_size(shape[2 + d], kernel[d], strides[d], padding[d]) for d in (0, 1))
-    require(
-        height > 0 and width > 0,
-        f"kernel {list(kernel)} is larger than the padded input {[shape[2 + d] + 2 * padding[d] for d in (0, 1)]}",
-    )
+    height, width = (axis.outputs(size) for axis, size in zip(axes, shape[2:], strict=True))
+    extents = [axis.extent for axis in axes]
+    padded = [size + axis.before + axis.after for axis, size in zip(axes, shape[2:], strict=True)]
+    require(height > 0 and width > 0, f"kernel {extents} is larger than the padded input {padded}")
     return shape[0], channels, height, width
 
 
@@ -162,3 +219,11 @@ def require_channels(op: BlendOp, axis: IntegerAttr, source: SSAValue, *paramete
     require(axis.value.data < len(shape), f"axis {axis.value.data} is not a dimension of {list(shape)}")
     for name, parameter in zip((d[0] for d in op.get_irdl_definition().operands[1:]), parameters, strict=True):
         require_shape(name, parameter, (shape[axis.value.data],))
+
+
+def require_epsilon(epsilon: FloatAttr) -> None:
+    """
+    What is added to a variance is finite and not negative.
+    """
+    value = epsilon.value.data
+    require(0 <= value < math.inf, f"epsilon should be finite and not negative, got {value}")

@@ -79,7 +79,8 @@ class MergeTakes(RewritePattern):
 
 class MovesAreTake(RewritePattern):
     """
-    `reshape(moves(x)) == take(x)` where reshapes, transposes and takes together only pick channels of x.
+    `reshape(moves(x)) == take(x)` where reshapes, transposes and takes together only pick channels of x, or, with a
+    take among them, take after take where they pick along each axis by itself.
     """
 
     @op_type_rewrite_pattern
@@ -92,18 +93,36 @@ class MovesAreTake(RewritePattern):
             if picks is not None:
                 rewriter.replace(op, TakeOp(source, picks, 1, op.layer))
                 return
+        for source, places in moved_places(op, TakeOp):
+            picked = picked_lines(places, tensor_type(source).get_shape(), shape)
+            if picked is not None:
+                rewriter.replace(op, takes_of(source, picked, op.layer_name))
+                return
 
 
-def moved_places(op: MoveOp) -> list[tuple[SSAValue, NDArray[np.int64]]]:
+def takes_of(source: SSAValue, picked: dict[int, list[int]], layer: str) -> list[TakeOp]:
     """
-    The values from which moves make a result, with a take among them: where in a frame of each its elements lie.
+    Takes along some axes, of which the last has the layer.
+    """
+    made: list[TakeOp] = []
+    for count, (axis, picks) in enumerate(picked.items(), 1):
+        made.append(TakeOp(source, picks, axis, layer if count == len(picked) else f"{layer}.axis{axis}"))
+        source = made[-1].result
+    return made
+
+
+def moved_places(op: MoveOp, kind: type[MoveOp] = MoveOp) -> list[tuple[SSAValue, NDArray[np.int64]]]:
+    """
+    The values from which moves make a result, with more than reshapes among them, and one of a kind: where in a frame
+    of each its elements lie.
     """
     chain: list[MoveOp] = [op]
     while isinstance(inner := chain[-1].operands[0].owner, ReshapeOp | TransposeOp | TakeOp):
         chain.append(inner)
     found: list[tuple[SSAValue, NDArray[np.int64]]] = []
     for count, last in enumerate(chain[1:], 2):
-        if any(not isinstance(move, ReshapeOp) for move in chain[:count]):
+        kinds = [move for move in chain[:count] if not isinstance(move, ReshapeOp)]
+        if any(isinstance(move, kind) for move in kinds):
             shape = tensor_type(last.operands[0]).get_shape()
             places = np.arange(int(np.prod(shape[1:]))).reshape(1, *shape[1:])
             for move in reversed(chain[:count]):
@@ -140,6 +159,25 @@ def picked_channels(places: NDArray[np.int64], source: tuple[int, ...], result: 
     picks = np.where(flat[:, 0] < 0, -1, flat[:, 0] // pixels)
     expected = np.where(picks[:, None] < 0, -1, picks[:, None] * pixels + np.arange(pixels))
     return picks.tolist() if np.array_equal(flat, expected) else None
+
+
+def picked_lines(
+    places: NDArray[np.int64], source: tuple[int, ...], result: tuple[int, ...]
+) -> dict[int, list[int]] | None:
+    """
+    The indices that are picked along the axes on which not all stay; None where the elements do not come from each axis
+    by itself.
+    """
+    if len(source) != len(result) or not places.size or bool((places < 0).any()):
+        return None
+    picked: dict[int, list[int]] = {}
+    for axis, index in enumerate(np.unravel_index(places.reshape(result), source)):
+        line = np.moveaxis(index, axis, 0).reshape(result[axis], -1)
+        if bool((line != line[:, :1]).any()):
+            return None
+        if line[:, 0].tolist() != list(range(source[axis])):
+            picked[axis] = line[:, 0].tolist()
+    return picked if 0 not in picked else None
 
 
 class DropIdentityTranspose(RewritePattern):

@@ -4,6 +4,7 @@ Convolutions, and what they share with pooling.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -14,14 +15,19 @@ from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
     opt_operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
 )
 
 from blendir.dialects.blend.base import (
+    DENSE,
     BlendOp,
+    dilation_attr,
+    dilation_of,
     i64_array,
     i64_attr,
+    padding_attr,
     require,
     require_geometry,
     require_lanes,
@@ -29,7 +35,9 @@ from blendir.dialects.blend.base import (
     require_rank,
     require_shape,
     spatial_result,
+    window_axes,
 )
+from blendir.dialects.blend.exact import require_count, require_sums
 from blendir.dialects.blend.types import (
     BIT,
     COUNT,
@@ -44,7 +52,8 @@ from blendir.dialects.blend.types import (
     RoundingAttr,
     tensor_type,
 )
-from blendir.numerics import PadMode, Rounding, border_classes
+from blendir.numerics import PadMode, Rounding, WindowAxis, border_classes
+from blendir.packing import WORD_BITS
 
 PAIR = DenseArrayBase.constr(i64)
 POSITIVE = IntegerAttr.constr(type=i64, value=AtLeast(1))
@@ -52,11 +61,14 @@ POSITIVE = IntegerAttr.constr(type=i64, value=AtLeast(1))
 
 class WindowOp(BlendOp, ABC):
     """
-    An operation on windows of [N, C, H, W].
+    An operation on windows of [N, C, H, W]: tap t of output p is input `p * stride + t * dilation - padding`.
+
+    `padding` is (top, left, bottom, right), or (top, left) where both ends are the same; without `dilation` it is 1.
     """
 
     strides = prop_def(PAIR)
     padding = prop_def(PAIR)
+    dilation = opt_prop_def(PAIR)
 
     @property
     @abstractmethod
@@ -74,18 +86,33 @@ class WindowOp(BlendOp, ABC):
         return int(down), int(right)
 
     @property
-    def pads(self) -> tuple[int, int]:
+    def pads(self) -> tuple[int, int, int, int]:
         """
-        Padding above and below, and to both sides.
+        Padding at the top, left, bottom and right.
         """
-        rows, columns = self.padding.get_values()
-        return int(rows), int(columns)
+        top, left, bottom, right = (*self.padding.get_values(), *self.padding.get_values())[:4]
+        return int(top), int(left), int(bottom), int(right)
+
+    @property
+    def dilations(self) -> tuple[int, int]:
+        """
+        Vertical and horizontal distance of taps.
+        """
+        down, right = dilation_of(self.dilation)
+        return down, right
+
+    @property
+    def axes(self) -> tuple[WindowAxis, WindowAxis]:
+        """
+        The vertical and the horizontal windows.
+        """
+        return window_axes(self.window, self.stride, self.pads, self.dilations)
 
     def borders(self, shape: Sequence[int]) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
         """
         Per vertical and horizontal border class of an input of `shape`, the taps inside.
         """
-        rows, columns = (border_classes(shape[2 + d], self.window[d], self.stride[d], self.pads[d])[1] for d in (0, 1))
+        rows, columns = (border_classes(size, axis)[1] for size, axis in zip(shape[2:], self.axes, strict=True))
         return rows, columns
 
     def verify_window(self, source: SSAValue, channels: int) -> None:
@@ -94,14 +121,45 @@ class WindowOp(BlendOp, ABC):
         """
         shape = require_rank("input", source, 4).get_shape()
         strides, padding = self.strides.get_values(), self.padding.get_values()
-        require_geometry(self.window, strides, padding)
-        require_shape("result", self.results[0], spatial_result(shape, channels, self.window, strides, padding))
+        require_geometry(self.window, strides, padding, dilation_of(self.dilation))
+        require_shape("result", self.results[0], spatial_result(shape, channels, self.axes))
 
 
 class ConvOp(WindowOp, ABC):
     """
-    A window operation with weights [O, I, KH, KW].
+    A window operation with weights [O, I / groups, KH, KW]: output o reads the I / groups channels from
+    `o // (O / groups) * I / groups` on.
     """
+
+    groups = opt_prop_def(POSITIVE)
+
+    @property
+    def group_count(self) -> int:
+        """
+        The number of groups of channels, 1 where none is given.
+        """
+        return 1 if self.groups is None else self.groups.value.data
+
+    @property
+    def is_depthwise(self) -> bool:
+        """
+        Whether each group is one of several channels.
+        """
+        return self.group_count > 1 and self.group_count == self.channel_count
+
+    @property
+    def channel_count(self) -> int:
+        """
+        The channels of the input.
+        """
+        return tensor_type(self.operands[0]).get_shape()[1]
+
+    @property
+    def weight_groups(self) -> int:
+        """
+        How often axis 1 of the weights makes up that of the input.
+        """
+        return self.group_count
 
     @property
     def window(self) -> tuple[int, int]:
@@ -114,18 +172,37 @@ class ConvOp(WindowOp, ABC):
         """
         source = require_rank("input", self.operands[0], 4).get_shape()
         weight = require_rank("weight", self.operands[1], 4).get_shape()
-        require(source[1] == weight[1], f"input has {source[1]} channels but weight expects {weight[1]}")
+        count = self.group_count
+        expected = weight[1] * self.weight_groups
+        require(
+            source[1] == expected,
+            f"input has {source[1]} channels but weight expects {expected}" + f" in {count} groups" * (count > 1),
+        )
+        require(weight[0] % count == 0, f"{count} groups do not divide {weight[0]} outputs")
         self.verify_window(self.operands[0], weight[0])
 
 
+def groups_attr(count: int) -> IntegerAttr | None:
+    """
+    A number of groups, where there are several.
+    """
+    return i64_attr(count) if count > 1 else None
+
+
 def conv_result(
-    source: SSAValue, weight: SSAValue, strides: Sequence[int], padding: Sequence[int], element: Attribute
+    source: SSAValue,
+    weight: SSAValue,
+    strides: Sequence[int],
+    padding: Sequence[int],
+    element: Attribute,
+    dilation: Sequence[int],
 ) -> TensorType[Attribute]:
     """
     The type that a convolution returns.
     """
     shape = tensor_type(weight).get_shape()
-    return TensorType(element, spatial_result(tensor_type(source).get_shape(), shape[0], shape[2:], strides, padding))
+    axes = window_axes(shape[2:], strides, padding, dilation)
+    return TensorType(element, spatial_result(tensor_type(source).get_shape(), shape[0], axes))
 
 
 class BiasedConvOp(ConvOp, ABC):
@@ -154,9 +231,9 @@ class BiasedConvOp(ConvOp, ABC):
 @irdl_op_definition
 class Conv2dOp(BiasedConvOp):
     """
-    `y[o, p] = bias[o, class(p)] + sum_{i, tap} w[o, i, tap] * x[i, p * stride + tap - padding]`.
+    `y[o, p] = bias[o, class(p)] + sum_{i, tap} w[o, i, tap] * x[i, p * stride + tap * dilation - padding]`.
 
-    Outside the input x is `pad[i]`, or 0.
+    Outside the input x is `pad[i]`, or 0. With `groups`, i counts the channels of the output's group.
     """
 
     name = "blend.conv2d"
@@ -176,13 +253,17 @@ class Conv2dOp(BiasedConvOp):
         padding: Sequence[int],
         pad: SSAValue | None = None,
         layer: str | StringAttr | None = None,
+        dilation: Sequence[int] = DENSE,
+        groups: int = 1,
     ):
         super().__init__(
             [source, weight, bias, pad],
-            [conv_result(source, weight, strides, padding, f64)],
+            [conv_result(source, weight, strides, padding, f64, dilation)],
             layer,
             strides=i64_array(strides),
-            padding=i64_array(padding),
+            padding=padding_attr(padding),
+            dilation=dilation_attr(dilation),
+            groups=groups_attr(groups),
         )
 
     def verify_(self) -> None:
@@ -217,13 +298,17 @@ class FixedConv2dOp(BiasedConvOp):
         pad: SSAValue | None = None,
         layer: str | StringAttr | None = None,
         rounding: Rounding = Rounding.HALF_UP,
+        dilation: Sequence[int] = DENSE,
+        groups: int = 1,
     ):
         super().__init__(
             [source, weight, bias, pad],
-            [conv_result(source, weight, strides, padding, element)],
+            [conv_result(source, weight, strides, padding, element, dilation)],
             layer,
             strides=i64_array(strides),
-            padding=i64_array(padding),
+            padding=padding_attr(padding),
+            dilation=dilation_attr(dilation),
+            groups=groups_attr(groups),
             rounding=RoundingAttr(rounding),
         )
 
@@ -231,6 +316,7 @@ class FixedConv2dOp(BiasedConvOp):
         self.verify_bias(self.bias, self.pad)
         source = tensor_type(self.input).element_type
         require_product_grid("bias", source, tensor_type(self.weight).element_type, tensor_type(self.bias).element_type)
+        require_sums(source, self.weight, self.bias, tensor_type(self.result).element_type)
         if self.pad is not None:
             pad = tensor_type(self.pad).element_type
             require(pad == source, f"pad has type {pad} but the input {source}")
@@ -239,7 +325,7 @@ class FixedConv2dOp(BiasedConvOp):
 @irdl_op_definition
 class BinaryConv2dOp(ConvOp):
     """
-    `v[o, p] = sum_{i, tap} w[o, i, tap] * x[i, p * stride + tap - padding]` over +-1, an exact integer.
+    `v[o, p] = sum_{i, tap} w[o, i, tap] * x[i, p * stride + tap * dilation - padding]` over +-1, an exact integer.
 
     Outside taps add nothing (zero_exact), or count as +1 or -1.
     """
@@ -259,18 +345,23 @@ class BinaryConv2dOp(ConvOp):
         padding: Sequence[int],
         pad_mode: PadMode = PadMode.ZERO_EXACT,
         layer: str | StringAttr | None = None,
+        dilation: Sequence[int] = DENSE,
+        groups: int = 1,
     ):
         super().__init__(
             [source, weight],
-            [conv_result(source, weight, strides, padding, i32)],
+            [conv_result(source, weight, strides, padding, i32, dilation)],
             layer,
+            groups=groups_attr(groups),
             strides=i64_array(strides),
-            padding=i64_array(padding),
+            padding=padding_attr(padding),
+            dilation=dilation_attr(dilation),
             pad_mode=PadModeAttr(pad_mode),
         )
 
     def verify_(self) -> None:
         self.verify_conv()
+        require_count(math.prod(tensor_type(self.weight).get_shape()[1:]), i32)
 
 
 @irdl_op_definition
@@ -278,7 +369,9 @@ class PackedBinaryConv2dOp(ConvOp):
     """
     `binary_conv2d` on words: `n - 2 * popcount(x xor w)` over the n real lanes of the taps inside.
 
-    `channels` is the number of real lanes of a tap.
+    `channels` is the number of real lanes of a tap that an output counts. With `groups` only the lanes of its group
+    count, those of channels from `o // (O / groups) * channels` on; `lanes` says where each channel lies, channel i in
+    lane i where it is missing. Words of weights are those of all groups.
     """
 
     name = "blend.packed_binary_conv2d"
@@ -286,6 +379,7 @@ class PackedBinaryConv2dOp(ConvOp):
     input = operand_def(TensorType.constr(WORD))
     weight = operand_def(TensorType.constr(WORD))
     channels = prop_def(POSITIVE)
+    lanes = opt_prop_def(PAIR)
     pad_mode = prop_def(PadModeAttr, default_value=PadModeAttr(PadMode.ZERO_EXACT))
     result = result_def(TensorType.constr(COUNT))
 
@@ -298,17 +392,47 @@ class PackedBinaryConv2dOp(ConvOp):
         padding: Sequence[int],
         pad_mode: PadMode = PadMode.ZERO_EXACT,
         layer: str | StringAttr | None = None,
+        dilation: Sequence[int] = DENSE,
+        groups: int = 1,
+        lanes: Sequence[int] | None = None,
     ):
         super().__init__(
             [source, weight],
-            [conv_result(source, weight, strides, padding, i32)],
+            [conv_result(source, weight, strides, padding, i32, dilation)],
             layer,
             channels=i64_attr(channels),
+            groups=groups_attr(groups),
+            lanes=None if lanes is None else i64_array(lanes),
             strides=i64_array(strides),
-            padding=i64_array(padding),
+            padding=padding_attr(padding),
+            dilation=dilation_attr(dilation),
             pad_mode=PadModeAttr(pad_mode),
         )
 
+    @property
+    def weight_groups(self) -> int:
+        return 1
+
+    @property
+    def channel_count(self) -> int:
+        return self.channels.value.data * self.group_count
+
+    @property
+    def channel_lanes(self) -> list[int]:
+        """
+        The lane of each channel of all groups.
+        """
+        if self.lanes is None:
+            return list(range(self.channel_count))
+        return list(self.lanes.get_values())
+
     def verify_(self) -> None:
+        require(self.lanes is None or self.group_count > 1, "lanes are given for groups only, got 1")
         self.verify_conv()
-        require_lanes(self.channels.value.data, tensor_type(self.input).get_shape()[1])
+        channels, words = self.channel_count, tensor_type(self.input).get_shape()[1]
+        require_lanes(channels, words)
+        if self.lanes is not None:
+            lanes = self.lanes.get_values()
+            require(len(lanes) == channels, f"{len(lanes)} lanes are given for {channels} channels")
+            require(max(lanes) < WORD_BITS * words, f"lane {max(lanes)} is outside {words} words")
+        require_count(self.channels.value.data * math.prod(self.window), i32)

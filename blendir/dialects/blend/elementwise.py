@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, StringAttr, TensorType, f64, i1, i64
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     VarConstraint,
     irdl_op_definition,
@@ -19,6 +19,7 @@ from xdsl.irdl import (
 )
 from xdsl.pattern_rewriter import RewritePattern
 
+from blendir import widths
 from blendir.dialects.blend.base import (
     BlendOp,
     i64_array,
@@ -29,6 +30,8 @@ from blendir.dialects.blend.base import (
     require_shape,
     retyped,
 )
+from blendir.dialects.blend.exact import require_exact
+from blendir.dialects.blend.interfaces import Elementwise
 from blendir.dialects.blend.types import (
     AXIS,
     BIT,
@@ -41,6 +44,7 @@ from blendir.dialects.blend.types import (
     RoundingAttr,
     Tensor,
     WordType,
+    element_format,
     tensor_type,
 )
 from blendir.numerics import Rounding
@@ -48,7 +52,7 @@ from blendir.packing import word_count
 
 
 @irdl_op_definition
-class AffineOp(BlendOp, HasCanonicalizationPatternsInterface):
+class AffineOp(Elementwise, HasCanonicalizationPatternsInterface):
     """
     `y = (x - center[c]) * scale[c] + offset[c]`.
 
@@ -93,7 +97,7 @@ class AffineOp(BlendOp, HasCanonicalizationPatternsInterface):
 
 
 @irdl_op_definition
-class ThresholdOp(BlendOp):
+class ThresholdOp(Elementwise):
     """
     `y = (x >= threshold[c]) xor invert[c]` (BlendNet, section IV-A).
 
@@ -102,6 +106,7 @@ class ThresholdOp(BlendOp):
     """
 
     name = "blend.threshold"
+    UNBOUNDED: ClassVar = ("threshold",)
 
     input = operand_def(TensorType.constr(NUMBER))
     threshold = operand_def(TensorType)
@@ -138,7 +143,7 @@ class ThresholdOp(BlendOp):
 
 
 @irdl_op_definition
-class PiecewiseLinearOp(BlendOp):
+class PiecewiseLinearOp(Elementwise):
     """
     `y = x >= breakpoint[c] ? slope1[c] * x + offset1[c] : slope0[c] * x + offset0[c]`.
 
@@ -198,6 +203,7 @@ class PiecewiseLinearOp(BlendOp):
         require(elements[1] == slope, f"slopes have types {elements[1]} and {slope}")
         require(elements[2] == offset, f"offsets have types {elements[2]} and {offset}")
         require_product_grid("offsets", source, slope, offset)
+        require_exact(widths.piece(*map(element_format, (source, slope, offset))), result)
 
 
 @irdl_op_definition
@@ -229,10 +235,12 @@ class AddOp(BlendOp):
         require_shape("result", self.result, shape)
         kinds = [tensor_type(v).element_type for v in (self.lhs, self.rhs, self.result)]
         require(len({k == f64 for k in kinds}) == 1, f"floats and fixed point do not mix, got {list(map(str, kinds))}")
+        if f64 not in kinds:
+            require_exact(widths.operands(*map(element_format, kinds[:2])), kinds[2])
 
 
 @irdl_op_definition
-class ClampOp(BlendOp):
+class ClampOp(Elementwise):
     """
     `y = min(max(x, low), high)`; the bounds of fixed point are integers of the input's grid.
     """
@@ -262,12 +270,23 @@ class ClampOp(BlendOp):
         )
         low, high = self.low.value.data, self.high.value.data
         require(low <= high, f"lower bound {low} is above the upper bound {high}")
+        if not real:
+            require_bounds(int(low), int(high), tensor_type(self.input).element_type)
+
+
+def require_bounds(low: int, high: int, element: Attribute) -> None:
+    """
+    The bounds of a clamp are integers of its elements, which are signed.
+    """
+    fmt = element_format(element)
+    require(fmt.signed, f"a clamp takes signed numbers, got {element}")
+    require(fmt.low <= low and high <= fmt.high, f"bounds {low} .. {high} are not integers of {element}")
 
 
 @irdl_op_definition
-class RequantizeOp(BlendOp, HasCanonicalizationPatternsInterface):
+class RequantizeOp(Elementwise, HasCanonicalizationPatternsInterface):
     """
-    `y = saturate(round(x))`: the same value in another fixed-point format.
+    `y = saturate(round(x))`: the same value in another fixed-point format. Of a float, half to even.
     """
 
     name = "blend.requantize"
@@ -287,7 +306,11 @@ class RequantizeOp(BlendOp, HasCanonicalizationPatternsInterface):
 
     def verify_(self) -> None:
         require_shape("result", self.result, tensor_type(self.input).get_shape())
-        require(tensor_type(self.input).element_type != f64, "a float input has no integer grid")
+        source, result = (tensor_type(v).element_type for v in (self.input, self.result))
+        even = self.rounding.data is Rounding.HALF_EVEN
+        require(even or source != f64, "a float input has no integer grid to round half up on")
+        if source != f64:
+            require_exact({"an input": widths.signed(element_format(source))}, result)
 
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
@@ -297,7 +320,7 @@ class RequantizeOp(BlendOp, HasCanonicalizationPatternsInterface):
 
 
 @irdl_op_definition
-class BitsToValueOp(BlendOp):
+class BitsToValueOp(Elementwise):
     """
     `y = bit ? +1 : -1`, as float or as `!blend.fixed<2, 2>`.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar
 
+import numpy as np
 from xdsl.dialects.builtin import FloatAttr, StringAttr, TensorType, f64, i1
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
@@ -18,12 +19,16 @@ from xdsl.irdl import (
 )
 
 from blendir.dialects.blend.base import (
-    BlendOp,
+    REPAIR,
     i64_attr,
+    require,
     require_channels,
+    require_epsilon,
     require_shape,
     retyped,
 )
+from blendir.dialects.blend.interfaces import Elementwise
+from blendir.dialects.blend.shape import ConstantOp
 from blendir.dialects.blend.types import (
     AXIS,
     BIT,
@@ -32,8 +37,10 @@ from blendir.dialects.blend.types import (
     tensor_type,
 )
 
+NO_ROOT = f"but should be above 0; {REPAIR}"
 
-class RealUnaryOp(BlendOp, ABC):
+
+class RealUnaryOp(Elementwise, ABC):
     """
     A function of single floats.
     """
@@ -59,7 +66,7 @@ class ReluOp(RealUnaryOp):
 
 
 @irdl_op_definition
-class SignOp(BlendOp):
+class SignOp(Elementwise):
     """
     `y = (x >= 0)`, so that zero gives bit 1 (+1).
     """
@@ -80,7 +87,7 @@ class SignOp(BlendOp):
 
 
 @irdl_op_definition
-class PReluOp(BlendOp):
+class PReluOp(Elementwise):
     """
     `y = x >= 0 ? x : slope[c] * x`.
     """
@@ -102,7 +109,7 @@ class PReluOp(BlendOp):
 
 
 @irdl_op_definition
-class BatchNormOp(BlendOp):
+class BatchNormOp(Elementwise):
     """
     `y = gamma[c] * (x - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]` (BlendNet, algorithm 1).
     """
@@ -141,3 +148,8 @@ class BatchNormOp(BlendOp):
 
     def verify_(self) -> None:
         require_channels(self, self.axis, self.input, self.gamma, self.beta, self.mean, self.variance)
+        require_epsilon(self.epsilon)
+        owner = self.variance.owner
+        if isinstance(owner, ConstantOp):
+            least = float(owner.numpy().min(initial=np.inf)) + self.epsilon.value.data
+            require(least > 0, f"variance + epsilon is {least:g} in places, {NO_ROOT}")

@@ -17,15 +17,18 @@ from xdsl.irdl import (
     result_def,
 )
 
+from blendir import widths
 from blendir.dialects.blend.base import (
     BlendOp,
     i64_attr,
     require,
     require_channels,
+    require_epsilon,
     require_product_grid,
     require_shape,
     retyped,
 )
+from blendir.dialects.blend.exact import require_exact
 from blendir.dialects.blend.types import (
     AXIS,
     FIXED,
@@ -37,11 +40,10 @@ from blendir.dialects.blend.types import (
     element_format,
     tensor_type,
 )
-from blendir.numerics import STANDARD_FRAC, STANDARD_LIMIT, Format, Rounding
+from blendir.numerics import STANDARD_FRAC, Rounding
 
 STANDARD = FixedType(32, 32 - STANDARD_FRAC)
 """A type with the unit of standardized values."""
-EPSILON_LIMIT = 1 << 61
 
 
 @irdl_op_definition
@@ -77,13 +79,7 @@ class LayerNormOp(BlendOp):
 
     def verify_(self) -> None:
         require_channels(self, self.axis, self.input, self.gamma, self.beta)
-
-
-def fits_sums(fmt: Format, count: int) -> bool:
-    """
-    Whether the sums of a layer normalization over `count` integers of a format fit 64 bits.
-    """
-    return count * max(-fmt.low, fmt.high) <= STANDARD_LIMIT
+        require_epsilon(self.epsilon)
 
 
 @irdl_op_definition
@@ -128,14 +124,21 @@ class FixedLayerNormOp(BlendOp):
         shape = tensor_type(self.input).get_shape()
         require_shape("result", self.result, shape)
         require_channels(self, self.axis, self.input, self.gamma, self.beta)
-        count = shape[self.axis.value.data]
-        require_norm(tensor_type(self.input).element_type, count, self.gamma, self.beta, self.epsilon)
+        source, result = (tensor_type(v).element_type for v in (self.input, self.result))
+        require_norm(source, shape[self.axis.value.data], self.gamma, self.beta, self.epsilon, result)
 
 
-def require_norm(source: Attribute, count: int, gamma: SSAValue, beta: SSAValue, epsilon: IntegerAttr) -> None:
+def require_norm(
+    source: Attribute, count: int, gamma: SSAValue, beta: SSAValue, epsilon: IntegerAttr, result: Attribute
+) -> None:
     """
-    The sums over `count` elements fit, and beta has the unit of gamma times 2**-16.
+    Machine words hold the sums over `count` elements and the result, and beta has the unit of gamma times 2**-16.
     """
-    require(fits_sums(element_format(source), count), f"squares of {count} elements of {source} do not fit 64 bits")
-    require(epsilon.value.data <= EPSILON_LIMIT, f"epsilon is above 2**61, got {epsilon.value.data}")
-    require_product_grid("beta", STANDARD, *(tensor_type(v).element_type for v in (gamma, beta)))
+    fmt, limit = element_format(source), widths.EPSILON_LIMIT
+    fits = widths.fits_norm(fmt, count)
+    require(fits, f"squares of {count} elements of {source} do not fit {widths.WORD} bits")
+    require(epsilon.value.data <= limit, f"epsilon is above 2**{limit.bit_length() - 1}, got {epsilon.value.data}")
+    factor, addend = (tensor_type(v).element_type for v in (gamma, beta))
+    require_product_grid("beta", STANDARD, factor, addend)
+    norm = widths.norm(fmt, count, epsilon.value.data)
+    require_exact(widths.normalized(norm, element_format(factor), element_format(addend)), result)

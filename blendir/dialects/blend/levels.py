@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, f64, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     VarConstraint,
     irdl_op_definition,
@@ -16,14 +16,15 @@ from xdsl.irdl import (
     result_def,
 )
 
-from blendir.dialects.blend.base import BlendOp, i64_attr, require, require_shape, retyped
+from blendir.dialects.blend.base import i64_attr, require, require_shape, retyped
 from blendir.dialects.blend.conv import POSITIVE
+from blendir.dialects.blend.interfaces import Elementwise
 from blendir.dialects.blend.types import AXIS, BIT, FIXED, NUMBER, REAL, FixedType, element_format, tensor_type
 from blendir.numerics import Format, signed_bits
 
 
 @irdl_op_definition
-class RoundOp(BlendOp):
+class RoundOp(Elementwise):
     """
     `y` is the integer nearest to x, the even one of two.
     """
@@ -48,8 +49,18 @@ def level_type(low: int, high: int) -> FixedType:
     return FixedType.of(Format(max(2, signed_bits(low, high)), 0))
 
 
+def require_levels(low: int, high: int, element: Attribute) -> None:
+    """
+    Levels are integers of a type without fractional bits.
+    """
+    fmt = element_format(element)
+    require(
+        fmt.frac == 0 and fmt.low <= low and high <= fmt.high, f"levels {low} .. {high} are not integers of {element}"
+    )
+
+
 @irdl_op_definition
-class MultiThresholdOp(BlendOp):
+class MultiThresholdOp(Elementwise):
     """
     `y = lowest + step * sum_l ((x >= thresholds[c, l]) xor invert[c])`, an exact integer at every stage.
 
@@ -58,6 +69,7 @@ class MultiThresholdOp(BlendOp):
     """
 
     name = "blend.multi_threshold"
+    UNBOUNDED: ClassVar = ("thresholds",)
 
     input = operand_def(TensorType.constr(NUMBER))
     thresholds = operand_def(TensorType)
@@ -106,9 +118,4 @@ class MultiThresholdOp(BlendOp):
         element = tensor_type(self.input).element_type
         expected, actual = f64 if element == f64 else i64, tensor_type(self.thresholds).element_type
         require(actual == expected, f"thresholds of {element} should be {expected}, got {actual}")
-        levels, kind = self.levels, tensor_type(self.result).element_type
-        fmt = element_format(kind)
-        require(
-            fmt.frac == 0 and fmt.low <= levels[0] and levels[-1] <= fmt.high,
-            f"levels {levels[0]} .. {levels[-1]} are not integers of {kind}",
-        )
+        require_levels(self.levels[0], self.levels[-1], tensor_type(self.result).element_type)

@@ -25,6 +25,7 @@ from blendir.dialects.blend.base import (
     require_shape,
 )
 from blendir.dialects.blend.conv import POSITIVE
+from blendir.dialects.blend.exact import require_count, require_sums
 from blendir.dialects.blend.types import (
     BIT,
     COUNT,
@@ -120,6 +121,8 @@ class FixedLinearOp(MatrixOp):
             tensor_type(self.weight).element_type,
             tensor_type(self.bias).element_type,
         )
+        source, result = (tensor_type(v).element_type for v in (self.input, self.result))
+        require_sums(source, self.weight, self.bias, result)
 
 
 @irdl_op_definition
@@ -139,6 +142,7 @@ class BinaryLinearOp(MatrixOp):
 
     def verify_(self) -> None:
         self.verify_matrix()
+        require_count(tensor_type(self.weight).get_shape()[1], i32)
 
 
 @irdl_op_definition
@@ -160,3 +164,4 @@ class PackedBinaryLinearOp(MatrixOp):
     def verify_(self) -> None:
         self.verify_matrix()
         require_lanes(self.channels.value.data, tensor_type(self.input).get_shape()[1])
+        require_count(self.channels.value.data, i32)

@@ -9,7 +9,9 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 from xdsl.utils.exceptions import VerifyException
 
+from blendir import widths
 from blendir.dialects.blend.base import BlendOp, require, require_shape, retyped
+from blendir.dialects.blend.exact import require_exact
 from blendir.dialects.blend.types import (
     FIXED,
     HALF_UP,
@@ -21,9 +23,6 @@ from blendir.dialects.blend.types import (
     tensor_type,
 )
 from blendir.numerics import Rounding
-
-PRODUCT_BITS = 62
-"""Of an exact product, so that it can be rounded in 64."""
 
 
 @irdl_op_definition
@@ -75,5 +74,5 @@ class MultiplyOp(BlendOp):
         if tensor_type(self.result).element_type == f64:
             return
         require(f64 not in kinds, f"floats and fixed point do not mix, got {list(map(str, kinds))}")
-        width = sum(element_format(k).width for k in kinds)
-        require(width <= PRODUCT_BITS, f"a product of {width} bits is wider than {PRODUCT_BITS}")
+        terms = {"a product": widths.product(*map(element_format, kinds))}
+        require_exact(terms, tensor_type(self.result).element_type)

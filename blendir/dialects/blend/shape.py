@@ -17,14 +17,16 @@ from xdsl.dialects.builtin import (
     IntegerType,
     StringAttr,
     TensorType,
+    i1,
     i64,
 )
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, SSAValue, Use
 from xdsl.irdl import (
     AtLeast,
     irdl_op_definition,
     operand_def,
+    opt_attr_def,
     prop_def,
     result_def,
     traits_def,
@@ -36,8 +38,10 @@ from xdsl.printer import Printer
 from xdsl.traits import ConstantLike, Pure
 
 from blendir.dense import dense_from_numpy, dense_to_numpy
-from blendir.dialects.blend.base import BlendOp, i64_array, i64_attr, require, require_shape
-from blendir.dialects.blend.types import ANY_ELEMENT, AXIS, NUMBER, FixedType, Tensor, WordType, tensor_type
+from blendir.dialects.blend.base import REPAIR, BlendOp, i64_array, i64_attr, require, require_shape
+from blendir.dialects.blend.interfaces import KeepsFormat
+from blendir.dialects.blend.types import ANY_ELEMENT, AXIS, FixedType, Tensor, WordType, tensor_type
+from blendir.dialects.parsing import ModuleParser
 from blendir.numerics import Format
 from blendir.packing import WORD_BITS
 
@@ -79,7 +83,7 @@ class ConstantOp(BlendOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> ConstantOp:
-        value = parser.parse_attribute()
+        value = ModuleParser.like(parser).parse_attribute()
         if not isinstance(value, DenseIntOrFPElementsAttr):
             parser.raise_error("expected a dense attribute")
         kind = parser.parse_type() if parser.parse_optional_keyword("as") else None
@@ -110,6 +114,22 @@ class ConstantOp(BlendOp):
             check_fit(dense_to_numpy(self.value), kind.element_type)
         except ValueError as error:
             require(False, str(error))
+        if isinstance(kind.element_type, Float64Type) and not np.isfinite(self.numpy()).all():
+            for use in self.result.uses:
+                require_finite(self.numpy(), use)
+
+
+def require_finite(array: NDArray[Any], use: Use) -> None:
+    """
+    What reads a float constant can do with its values: infinity is for thresholds that are always or never reached.
+    """
+    op = use.operation
+    names = [definition[0] for definition in type(op).get_irdl_definition().operands] if isinstance(op, BlendOp) else []
+    name = names[use.index] if use.index < len(names) else "an operand"
+    infinite = isinstance(op, BlendOp) and name in op.UNBOUNDED
+    bad = int((np.isnan(array) if infinite else ~np.isfinite(array)).sum())
+    where = op.layer_name if isinstance(op, BlendOp) else op.name
+    require(not bad, f"{where}: {name} has {bad} of {array.size} values that are not finite; {REPAIR}")
 
 
 def check_fit(array: NDArray[Any], element: Attribute) -> None:
@@ -155,7 +175,7 @@ def constant_value(value: SSAValue) -> NDArray[Any]:
     return dense_to_numpy(constant_attribute(value))
 
 
-class MoveOp(BlendOp):
+class MoveOp(KeepsFormat):
     """
     An operation that only moves elements.
     """
@@ -285,15 +305,17 @@ class TakeOp(MoveOp, HasCanonicalizationPatternsInterface):
     """
     `y[.., i, ..] = x[.., indices[i], ..]` along `axis`, and 0 where `indices[i]` is -1.
 
-    Channels that are sliced, repeated, permuted or padded with zeros.
+    Channels, rows or columns that are sliced, repeated, permuted or padded with zeros; of bits rows and columns
+    without zeros. Of words `lanes` names the lane of each channel, where it is not its own.
     """
 
     name = "blend.take"
 
-    input = operand_def(TensorType.constr(NUMBER))
+    input = operand_def(TensorType.constr(ANY_ELEMENT))
     indices = prop_def(DenseArrayBase.constr(i64))
     axis = prop_def(AXIS, default_value=i64_attr(1))
-    result = result_def(TensorType.constr(NUMBER))
+    result = result_def(TensorType.constr(ANY_ELEMENT))
+    lanes = opt_attr_def(DenseArrayBase.constr(i64))
 
     def __init__(self, source: SSAValue, indices: Sequence[int], axis: int = 1, layer: str | StringAttr | None = None):
         kind = tensor_type(source)
@@ -322,6 +344,11 @@ class TakeOp(MoveOp, HasCanonicalizationPatternsInterface):
         require(
             min(picks) >= -1 and max(picks) < shape[axis],
             f"indices {min(picks)} .. {max(picks)} are outside -1 .. {shape[axis] - 1}",
+        )
+        bits = source.element_type == i1 or isinstance(source.element_type, WordType)
+        require(
+            not bits or (axis > 1 and min(picks) >= 0),
+            f"bits are picked along axis {axis} with indices from {min(picks)}, only axes over 1 without zeros can be",
         )
         require_shape("result", self.result, [*shape[:axis], len(picks), *shape[axis + 1 :]])
 

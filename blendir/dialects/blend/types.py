@@ -5,8 +5,9 @@ Types and enumerations of the `blend` dialect.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
+import numpy as np
 from xdsl.dialects.builtin import (
     Float64Type,
     IntAttr,
@@ -26,9 +27,13 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from blendir import widths
 from blendir.numerics import Format, PadMode, Rounding
 
 ui8 = IntegerType(8, Signedness.UNSIGNED)
+si8 = IntegerType(8, Signedness.SIGNED)
+PIXELS: dict[Attribute, np.dtype[Any]] = {ui8: np.dtype(np.uint8), si8: np.dtype(np.int8)}
+"""The integers that frames may hold: pixels, which may be signed, by element type."""
 
 
 @irdl_attr_definition
@@ -48,8 +53,8 @@ class FixedType(ParametrizedAttribute, TypeAttribute):
         super().__init__(*(IntAttr(v) if isinstance(v, int) else v for v in (width, integer)))
 
     def verify(self) -> None:
-        if not 1 < self.width.data <= 64:
-            raise VerifyException(f"fixed width must be in 2..64, got {self.width.data}")
+        if not 1 < self.width.data <= widths.WORD:
+            raise VerifyException(f"fixed width must be in 2..{widths.WORD}, got {self.width.data}")
 
     @property
     def format(self) -> Format:
@@ -110,7 +115,7 @@ Tensor: TypeAlias = TensorType[Attribute]
 REAL = eq(f64)
 BIT = eq(i1)
 WORD = eq(word)
-PIXEL = eq(ui8)
+PIXEL = eq(ui8) | eq(si8)
 COUNT = eq(i32)
 FIXED = BaseAttr(FixedType)
 NUMBER = REAL | PIXEL | COUNT | FIXED

@@ -7,11 +7,15 @@ matrix-vector unit's result and input.
 
 from xdsl.ir import Dialect
 
+from blendir.dialects.stream.argmax import ArgmaxOp
+from blendir.dialects.stream.crop import CropOp, crop_of
+from blendir.dialects.stream.depthwise import DepthwiseMvuOp
 from blendir.dialects.stream.elementwise import (
     AddOp,
     BitsToValueOp,
     ClampOp,
     ElementwiseOp,
+    FunctionOp,
     PiecewiseLinearOp,
     RequantizeOp,
     ResidualOp,
@@ -22,12 +26,13 @@ from blendir.dialects.stream.levels import MultiThresholdOp
 from blendir.dialects.stream.lookup import LookupOp
 from blendir.dialects.stream.multiply import MultiplyOp
 from blendir.dialects.stream.planes import PlaneMvuOp
-from blendir.dialects.stream.reorder import MAX_LOOPS, Nest, ReorderOp, loop_nest
+from blendir.dialects.stream.reorder import MAX_LOOPS, Nest, ReorderOp, Visit, loop_nest, visit_of
 from blendir.dialects.stream.routing import ConcatOp, ForkOp, SinkOp, SourceOp, TakeOp, source_frames
-from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
+from blendir.dialects.stream.types import PAYLOAD_BITS, ProcessOp, StreamType, stream_type, streams
 from blendir.dialects.stream.windows import (
     BinaryMvuOp,
     FixedMvuOp,
+    Geometry,
     MvuOp,
     PoolKind,
     PoolKindAttr,
@@ -39,10 +44,13 @@ Stream = Dialect(
     "stream",
     [
         AddOp,
+        ArgmaxOp,
         BinaryMvuOp,
         BitsToValueOp,
         ClampOp,
         ConcatOp,
+        CropOp,
+        DepthwiseMvuOp,
         FixedMvuOp,
         ForkOp,
         LayerNormOp,
@@ -68,13 +76,18 @@ __all__ = [
     "MAX_LOOPS",
     "PAYLOAD_BITS",
     "AddOp",
+    "ArgmaxOp",
     "BinaryMvuOp",
     "BitsToValueOp",
     "ClampOp",
     "ConcatOp",
+    "CropOp",
+    "DepthwiseMvuOp",
     "ElementwiseOp",
     "FixedMvuOp",
     "ForkOp",
+    "FunctionOp",
+    "Geometry",
     "LayerNormOp",
     "LookupOp",
     "MultiThresholdOp",
@@ -96,8 +109,12 @@ __all__ = [
     "StreamType",
     "TakeOp",
     "ThresholdOp",
+    "Visit",
     "WindowOp",
+    "crop_of",
     "loop_nest",
     "source_frames",
     "stream_type",
+    "streams",
+    "visit_of",
 ]

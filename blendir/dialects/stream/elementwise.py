@@ -19,12 +19,15 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from blendir import widths
 from blendir.dialects.blend.base import (
     i64_attr,
     require,
     require_product_grid,
 )
-from blendir.dialects.blend.types import BIT, FIXED, HALF_UP, FixedType, RoundingAttr, tensor_type
+from blendir.dialects.blend.elementwise import require_bounds
+from blendir.dialects.blend.exact import require_exact
+from blendir.dialects.blend.types import BIT, FIXED, HALF_UP, FixedType, RoundingAttr, element_format, tensor_type
 from blendir.dialects.stream.types import (
     STREAM,
     ProcessOp,
@@ -32,6 +35,7 @@ from blendir.dialects.stream.types import (
     require_frames,
     require_group,
     stream_type,
+    streams,
 )
 from blendir.numerics import Rounding
 
@@ -53,11 +57,11 @@ class ElementwiseOp(ProcessOp, ABC):
         Checks frames, groups and parameters; rows and columns only have to make as many positions.
         """
         kind = stream_type(self.operands[0])
-        streams = [v for v in (*self.operands, *self.results) if isinstance(v.type, StreamType)]
-        for value in streams:
+        found = streams((*self.operands, *self.results))
+        for value in found:
             if stream_type(value).positions != kind.positions or stream_type(value).length != kind.length:
                 require_frames("stream", value, kind.rows.data, kind.columns.data, kind.length.data)
-        require_group(self, *streams)
+        require_group(self, *found)
         for parameter in parameters:
             (size,) = tensor_type(parameter).get_shape()
             if size not in self.parameter_sizes():
@@ -65,6 +69,13 @@ class ElementwiseOp(ProcessOp, ABC):
                 raise VerifyException(
                     f"{size} parameters are given for {position} elements of a position and {frame} of a frame"
                 )
+
+
+class FunctionOp(ElementwiseOp, ABC):
+    """
+    A function of the single elements of one stream; its parameters, if any, lie in the order of that stream. Where it
+    has the property `hold`, each parameter serves so many elements.
+    """
 
 
 def unary_result(source: SSAValue, element: Attribute) -> StreamType:
@@ -97,7 +108,7 @@ class PairOp(ProcessOp, ABC):
 
 
 @irdl_op_definition
-class PiecewiseLinearOp(ElementwiseOp):
+class PiecewiseLinearOp(FunctionOp):
     """
     `y = saturate(round(x >= breakpoint ? slope1 * x + offset1 : slope0 * x + offset0))`.
 
@@ -143,11 +154,13 @@ class PiecewiseLinearOp(ElementwiseOp):
                 f"{size} parameters for {hold} elements each do not fill a frame of {kind.positions} positions",
             )
         slope, offset = (tensor_type(v).element_type for v in (self.slope0, self.offset0))
-        require_product_grid("offsets", stream_type(self.input).element, slope, offset)
+        require_product_grid("offsets", kind.element, slope, offset)
+        terms = widths.piece(kind.format, element_format(slope), element_format(offset))
+        require_exact(terms, stream_type(self.result).element)
 
 
 @irdl_op_definition
-class ThresholdOp(ElementwiseOp):
+class ThresholdOp(FunctionOp):
     """
     `bit = (x >= threshold) xor invert`.
     """
@@ -173,6 +186,15 @@ class ThresholdOp(ElementwiseOp):
         self.verify_elementwise(self.operands[1:])
 
 
+def require_sum(lhs: SSAValue, rhs: SSAValue, result: SSAValue) -> None:
+    """
+    The operands are signed, and machine words hold their sum.
+    """
+    for value in (lhs, rhs):
+        require(stream_type(value).format.signed, f"a sum takes signed numbers, got {stream_type(value).element}")
+    require_exact(widths.operands(*(stream_type(v).format for v in (lhs, rhs))), stream_type(result).element)
+
+
 @irdl_op_definition
 class AddOp(PairOp, ElementwiseOp):
     """
@@ -183,6 +205,7 @@ class AddOp(PairOp, ElementwiseOp):
 
     def verify_(self) -> None:
         self.verify_elementwise()
+        require_sum(self.lhs, self.rhs, self.result)
 
 
 @irdl_op_definition
@@ -223,10 +246,11 @@ class ResidualOp(ElementwiseOp):
 
     def verify_(self) -> None:
         self.verify_elementwise(self.operands[2:])
+        require_sum(self.lhs, self.rhs, self.sum)
 
 
 @irdl_op_definition
-class ClampOp(ElementwiseOp):
+class ClampOp(FunctionOp):
     """
     `y = min(max(x, low), high)` with integers of the input's grid.
     """
@@ -243,10 +267,13 @@ class ClampOp(ElementwiseOp):
 
     def verify_(self) -> None:
         self.verify_elementwise()
+        source, result = stream_type(self.input).element, stream_type(self.result).element
+        require(source == result, f"input has elements {source} but result {result}")
+        require_bounds(self.low.value.data, self.high.value.data, source)
 
 
 @irdl_op_definition
-class RequantizeOp(ElementwiseOp):
+class RequantizeOp(FunctionOp):
     """
     `y = saturate(round(x))`.
     """
@@ -262,10 +289,11 @@ class RequantizeOp(ElementwiseOp):
 
     def verify_(self) -> None:
         self.verify_elementwise()
+        require_exact({"an input": widths.signed(stream_type(self.input).format)}, stream_type(self.result).element)
 
 
 @irdl_op_definition
-class BitsToValueOp(ElementwiseOp):
+class BitsToValueOp(FunctionOp):
     """
     `y = bit ? +1 : -1` in two bits.
     """

@@ -56,4 +56,5 @@ class LayerNormOp(ElementwiseOp):
         kind = stream_type(self.input)
         for name, parameter in (("gamma", self.gamma), ("beta", self.beta)):
             require_shape(name, parameter, (kind.length.data,))
-        require_norm(kind.element, kind.length.data, self.gamma, self.beta, self.epsilon)
+        result = stream_type(self.result).element
+        require_norm(kind.element, kind.length.data, self.gamma, self.beta, self.epsilon, result)

@@ -9,13 +9,14 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
 from blendir.dialects.blend.base import i64_attr, require
+from blendir.dialects.blend.levels import require_levels
 from blendir.dialects.blend.types import BIT, tensor_type
-from blendir.dialects.stream.elementwise import ElementwiseOp, unary_result
-from blendir.dialects.stream.types import STREAM
+from blendir.dialects.stream.elementwise import FunctionOp, unary_result
+from blendir.dialects.stream.types import STREAM, stream_type
 
 
 @irdl_op_definition
-class MultiThresholdOp(ElementwiseOp):
+class MultiThresholdOp(FunctionOp):
     """
     `y = lowest + step * sum_l ((x >= thresholds[.., l]) xor invert)`.
     """
@@ -55,3 +56,5 @@ class MultiThresholdOp(ElementwiseOp):
             len(shape) == 2 and shape[0] == count,
             f"thresholds should be [{count}, levels], got {list(shape)}",
         )
+        lowest = self.lowest.value.data
+        require_levels(lowest, lowest + self.step.value.data * shape[1], stream_type(self.result).element)

@@ -11,7 +11,7 @@ from xdsl.irdl import irdl_op_definition, operand_def, opt_attr_def, result_def
 from blendir.dialects.blend.activation import require_table
 from blendir.dialects.blend.types import FIXED, tensor_type
 from blendir.dialects.stream.elementwise import ElementwiseOp, unary_result
-from blendir.dialects.stream.types import STREAM, stream_type
+from blendir.dialects.stream.types import STREAM, TABLE_STORAGE, stream_type
 
 
 @irdl_op_definition
@@ -24,7 +24,7 @@ class LookupOp(ElementwiseOp):
 
     input = operand_def(STREAM)
     table = operand_def(TensorType.constr(FIXED))
-    storage = opt_attr_def(StringAttr)
+    storage = opt_attr_def(TABLE_STORAGE)
     result = result_def(STREAM)
 
     def __init__(self, source: SSAValue, table: SSAValue, layer: str | StringAttr | None = None):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from xdsl.irdl import irdl_op_definition
 
+from blendir import widths
+from blendir.dialects.blend.exact import require_exact
 from blendir.dialects.stream.elementwise import PairOp
 from blendir.dialects.stream.types import require_frames, require_group, stream_type
 
@@ -20,7 +22,7 @@ class MultiplyOp(PairOp):
     name = "stream.multiply"
 
     @property
-    def held(self) -> int:
+    def reuse(self) -> int:
         """
         For how many positions of a each one of b is used.
         """
@@ -32,3 +34,4 @@ class MultiplyOp(PairOp):
         require_frames("right operand", self.rhs, rows, columns, a.length.data)
         require_frames("result", self.result, a.rows.data, a.columns.data, a.length.data)
         require_group(self, self.lhs, self.rhs, self.result)
+        require_exact({"a product": widths.product(a.format, b.format)}, stream_type(self.result).element)

@@ -10,10 +10,13 @@ from xdsl.dialects.builtin import DenseArrayBase, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
+from blendir import widths
 from blendir.dialects.blend.base import i64_array, require, require_shape
+from blendir.dialects.blend.exact import require_compared
 from blendir.dialects.blend.types import WORD, tensor_type
 from blendir.dialects.stream.types import PAYLOAD_BITS, STREAM, StreamType, stream_type
 from blendir.dialects.stream.windows import MvuOp
+from blendir.numerics import Format
 from blendir.packing import word_count
 
 
@@ -72,6 +75,13 @@ class PlaneMvuOp(MvuOp):
         return tensor_type(self.weight).get_shape()[1]
 
     @property
+    def counts(self) -> Format:
+        """
+        What holds every sum of counts.
+        """
+        return widths.counts(self.steps.values(), self.weight_planes, self.vector)
+
+    @property
     def pairs(self) -> int:
         """
         Population counts of one sum.
@@ -89,3 +99,5 @@ class PlaneMvuOp(MvuOp):
         bits = self.simd * planes
         require(bits <= PAYLOAD_BITS, f"a tile of {bits} bits of weights is wider than {PAYLOAD_BITS}")
         self.verify_mvu(self.base)
+        for what, fmt in (("a sum of counts", self.counts), ("a result", stream_type(self.result).format)):
+            require_compared(what, fmt)

@@ -4,13 +4,16 @@ Processes that bring streams in and out, copy and join them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
+    AtLeast,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     var_result_def,
@@ -18,6 +21,7 @@ from xdsl.irdl import (
 
 from blendir.dialects.blend.base import (
     i64_array,
+    i64_attr,
     require,
 )
 from blendir.dialects.blend.types import tensor_type
@@ -34,8 +38,8 @@ from blendir.dialects.stream.types import (
 @irdl_op_definition
 class SourceOp(ProcessOp):
     """
-    Frames [1, C, H, W] of the caller become a stream of H x W positions of C elements, [1, positions, features] and
-    [1, features] one of as many positions as they say.
+    Frames [1, .., H, W] of the caller become a stream of H x W positions with the elements of all planes,
+    [1, positions, features] and [1, features] one of as many positions as they say.
     """
 
     name = "stream.source"
@@ -54,14 +58,15 @@ def source_frames(kind: TensorType[Attribute]) -> tuple[int, int, int]:
     """
     Rows, columns and length of the stream of the caller's frames.
     """
-    shape = kind.get_shape()
+    shape = kind.get_shape()[1:]
     match len(shape):
-        case 4:
-            return shape[2], shape[3], shape[1]
-        case 3:
-            return shape[1], 1, shape[2]
+        case 1:
+            return 1, 1, shape[0]
+        case 2:
+            return shape[0], 1, shape[1]
         case _:
-            return 1, 1, shape[1]
+            *planes, rows, columns = shape
+            return rows, columns, math.prod(planes)
 
 
 @irdl_op_definition
@@ -122,26 +127,58 @@ class ForkOp(ProcessOp):
 @irdl_op_definition
 class ConcatOp(ProcessOp):
     """
-    At each position, the elements of a and then those of b.
+    In each of `blocks` equal parts of a frame, the elements of a and then those of b.
+
+    With a part for each position, positions become longer; with fewer, there are more of them.
     """
 
     name = "stream.concat"
 
     lhs = operand_def(STREAM)
     rhs = operand_def(STREAM)
+    blocks = opt_prop_def(IntegerAttr.constr(type=i64, value=AtLeast(1)))
     result = result_def(STREAM)
 
-    def __init__(self, lhs: SSAValue, rhs: SSAValue, layer: str | StringAttr | None = None):
+    def __init__(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        layer: str | StringAttr | None = None,
+        blocks: int | None = None,
+        size: tuple[int, int] | None = None,
+    ):
         a, b = stream_type(lhs), stream_type(rhs)
-        length = a.length.data + b.length.data
-        super().__init__([lhs, rhs], [StreamType(a.rows.data, a.columns.data, length, a.element, a.group.data)], layer)
+        frames = (a.rows.data, a.columns.data, a.length.data + b.length.data)
+        if size is not None:
+            frames = (*size, a.length.data)
+        super().__init__([lhs, rhs], [StreamType(*frames, a.element, a.group.data)], layer)
+        if blocks is not None:
+            self.blocks = i64_attr(blocks)
+
+    @property
+    def parts(self) -> tuple[int, int, int]:
+        """
+        How many parts a frame has, and the elements of each operand in one.
+        """
+        a, b = stream_type(self.lhs), stream_type(self.rhs)
+        blocks = a.positions if self.blocks is None else self.blocks.value.data
+        return blocks, a.positions * a.length.data // blocks, b.positions * b.length.data // blocks
 
     def verify_(self) -> None:
-        a, b = stream_type(self.lhs), stream_type(self.rhs)
+        a, b, result = stream_type(self.lhs), stream_type(self.rhs), stream_type(self.result)
         require(a.element == b.element, f"operands have elements {a.element} and {b.element}")
-        length = a.length.data + b.length.data
-        require_frames("right operand", self.rhs, a.rows.data, a.columns.data, b.length.data)
-        require_frames("result", self.result, a.rows.data, a.columns.data, length)
+        if self.blocks is None:
+            length = a.length.data + b.length.data
+            require_frames("right operand", self.rhs, a.rows.data, a.columns.data, b.length.data)
+            require_frames("result", self.result, a.rows.data, a.columns.data, length)
+        else:
+            blocks, lengths = self.blocks.value.data, [k.length.data for k in (a, b, result)]
+            counts = [k.positions for k in (a, b, result)]
+            require(len(set(lengths)) == 1, f"positions have {lengths} elements")
+            require(counts[2] == counts[0] + counts[1], f"result has {counts[2]} positions of {counts[:2]}")
+            require(
+                all(count % blocks == 0 for count in counts), f"{blocks} blocks do not divide {counts[:2]} positions"
+            )
         require_group(self, self.lhs, self.rhs, self.result)
 
 

@@ -5,11 +5,18 @@ The type of the `stream` dialect and what its operations share.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntAttr, IntegerAttr, StringAttr, i64
 from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue, TypeAttribute
-from xdsl.irdl import AtLeast, BaseAttr, irdl_attr_definition, opt_attr_def
+from xdsl.irdl import (
+    AtLeast,
+    AttrConstraint,
+    AttrSetConstraint,
+    BaseAttr,
+    irdl_attr_definition,
+    opt_attr_def,
+)
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
@@ -102,7 +109,15 @@ class StreamType(ParametrizedAttribute, TypeAttribute):
             printer.print_string(f", {self.group.data}")
 
 
+def one_of(*words: str) -> AttrConstraint[StringAttr]:
+    """
+    A string that is one of some words.
+    """
+    return AttrSetConstraint(frozenset(map(StringAttr, words)))
+
+
 STREAM = BaseAttr(StreamType)
+TABLE_STORAGE = one_of("lutram", "bram")
 CYCLES = IntegerAttr.constr(type=i64, value=AtLeast(0))
 
 
@@ -112,6 +127,13 @@ def stream_type(value: SSAValue) -> StreamType:
     """
     assert isinstance(value.type, StreamType)
     return value.type
+
+
+def streams(values: Iterable[SSAValue]) -> list[SSAValue]:
+    """
+    Those of some values that are streams.
+    """
+    return [value for value in values if isinstance(value.type, StreamType)]
 
 
 class ProcessOp(LayerOp, ABC):
@@ -129,15 +151,29 @@ class ProcessOp(LayerOp, ABC):
     interval = opt_attr_def(CYCLES)
     latency = opt_attr_def(CYCLES)
     fifo_depths = opt_attr_def(DenseArrayBase.constr(i64))
-    fifo_storage = opt_attr_def(ArrayAttr[StringAttr])
+    fifo_storage = opt_attr_def(ArrayAttr.constr(one_of("srl", "bram")))
     order = opt_attr_def(DenseArrayBase.constr(i64))
 
     def verify(self, verify_nested_ops: bool = True) -> None:
         super().verify(verify_nested_ops)
-        for value in self.operands:
-            readers = len(tuple(value.uses)) if isinstance(value.type, StreamType) else 1
+        for value in streams(self.operands):
+            readers = value.uses.get_length()
             if readers != 1:
                 raise VerifyException(f"a stream has {readers} readers but should have one (copy it by stream.fork)")
+
+    @property
+    def inputs(self) -> list[SSAValue]:
+        """
+        The streams that it reads.
+        """
+        return [v for v in self.operands if isinstance(v.type, StreamType)]
+
+    @property
+    def outputs(self) -> list[SSAValue]:
+        """
+        The streams that it writes.
+        """
+        return [v for v in self.results if isinstance(v.type, StreamType)]
 
     @property
     def layers(self) -> list[str]:

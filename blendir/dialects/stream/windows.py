@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.dialects.utils import EnumAttribute
@@ -17,29 +18,42 @@ from xdsl.irdl import (
     operand_def,
     opt_attr_def,
     opt_operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
 )
 from xdsl.utils.str_enum import StrEnum
 
+from blendir import widths
 from blendir.dialects.blend.base import (
+    DENSE,
+    dilation_attr,
+    dilation_of,
     i64_array,
     i64_attr,
+    padding_attr,
     require,
     require_geometry,
     require_product_grid,
     require_shape,
+    window_axes,
 )
+from blendir.dialects.blend.exact import require_compared, require_count, require_sums
 from blendir.dialects.blend.types import FIXED, HALF_UP, WORD, RoundingAttr, tensor_type
 from blendir.dialects.stream.types import (
     STREAM,
+    TABLE_STORAGE,
     ProcessOp,
     StreamType,
+    one_of,
     require_frames,
     stream_type,
 )
-from blendir.numerics import Rounding, output_size
+from blendir.numerics import Rounding, WindowAxis
 from blendir.packing import word_count
+
+Geometry: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Kernel, strides, padding and dilation of windows."""
 
 
 class PoolKind(StrEnum):
@@ -66,7 +80,9 @@ class WindowOp(ProcessOp):
     """
     Line buffer: position p of the result holds the KH * KW taps of a window, tap by tap, `length` elements each.
 
-    Taps outside the frame are `pad[c]` (default 0). With a 1 x 1 kernel and stride 1 it only changes the group.
+    Taps outside the frame are `pad[c]` (default 0). With a 1 x 1 kernel and stride 1 it adds a border, without padding
+    it only changes the group. `padding` is (top, left, bottom, right), or (top, left) where both ends are the same;
+    without `dilation` it is 1.
     """
 
     name = "stream.window"
@@ -76,6 +92,7 @@ class WindowOp(ProcessOp):
     kernel = prop_def(DenseArrayBase.constr(i64))
     strides = prop_def(DenseArrayBase.constr(i64))
     padding = prop_def(DenseArrayBase.constr(i64))
+    dilation = opt_prop_def(DenseArrayBase.constr(i64))
     result = result_def(STREAM)
 
     def __init__(
@@ -84,15 +101,14 @@ class WindowOp(ProcessOp):
         kernel: Sequence[int],
         strides: Sequence[int],
         padding: Sequence[int],
+        dilation: Sequence[int] = DENSE,
         pad: SSAValue | None = None,
         group: int = 1,
         layer: str | StringAttr | None = None,
     ):
         kind = stream_type(source)
-        rows, columns = (
-            output_size(size, kernel[d], strides[d], padding[d])
-            for d, size in enumerate((kind.rows.data, kind.columns.data))
-        )
+        down, right = window_axes(kernel, strides, padding, dilation)
+        rows, columns = down.outputs(kind.rows.data), right.outputs(kind.columns.data)
         length = kernel[0] * kernel[1] * kind.length.data
         super().__init__(
             [source, pad],
@@ -100,31 +116,30 @@ class WindowOp(ProcessOp):
             layer,
             kernel=i64_array(kernel),
             strides=i64_array(strides),
-            padding=i64_array(padding),
+            padding=padding_attr(padding),
+            dilation=dilation_attr(dilation),
         )
 
     @property
-    def geometry(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    def geometry(self) -> Geometry:
         """
-        Kernel, strides and padding.
+        Kernel, strides, padding and dilation.
         """
-        pairs = [tuple(p.get_values()) for p in (self.kernel, self.strides, self.padding)]
-        return pairs[0], pairs[1], pairs[2]  # pyright: ignore[reportReturnType]
+        kernel, strides, padding = (tuple(map(int, p.get_values())) for p in (self.kernel, self.strides, self.padding))
+        return kernel, strides, padding, dilation_of(self.dilation)
+
+    @property
+    def axes(self) -> tuple[WindowAxis, WindowAxis]:
+        """
+        The vertical and the horizontal windows.
+        """
+        return window_axes(*self.geometry)
 
     def verify_(self) -> None:
-        kernel, strides, padding = self.geometry
-        require_geometry(kernel, strides, padding)
-        for d, what in enumerate(("rows", "columns")):
-            require(
-                2 * padding[d] <= kernel[d] - 1,
-                f"{what}: padding {padding[d]} is more than half of a kernel of {kernel[d]}, which cannot be streamed",
-            )
-        source = stream_type(self.input)
-        rows, columns = (
-            output_size(size, kernel[d], strides[d], padding[d])
-            for d, size in enumerate((source.rows.data, source.columns.data))
-        )
-        require_frames("result", self.result, rows, columns, kernel[0] * kernel[1] * source.length.data)
+        require_geometry(*self.geometry)
+        source, (down, right) = stream_type(self.input), self.axes
+        rows, columns = down.outputs(source.rows.data), right.outputs(source.columns.data)
+        require_frames("result", self.result, rows, columns, down.kernel * right.kernel * source.length.data)
         group, length = source.group.data, source.length.data
         require(length % group == 0, f"the input's group {group} should divide the {length} elements of a position")
         result = stream_type(self.result).element
@@ -143,7 +158,7 @@ class MvuOp(ProcessOp, ABC):
 
     row_classes = prop_def(DenseArrayBase.constr(i64))
     column_classes = prop_def(DenseArrayBase.constr(i64))
-    weight_storage = opt_attr_def(StringAttr)
+    weight_storage = opt_attr_def(TABLE_STORAGE)
 
     @property
     def simd(self) -> int:
@@ -216,7 +231,7 @@ class BinaryMvuOp(MvuOp):
     input = operand_def(STREAM)
     weight = operand_def(TensorType.constr(WORD))
     border = operand_def(TensorType)
-    xnor = opt_attr_def(StringAttr)
+    xnor = opt_attr_def(one_of("lut", "dsp"))
     result = result_def(STREAM)
 
     def __init__(
@@ -243,6 +258,7 @@ class BinaryMvuOp(MvuOp):
         outputs = tensor_type(self.weight).get_shape()[0]
         require_shape("weight", self.weight, (outputs, word_count(self.vector)))
         self.verify_mvu(self.border)
+        require_count(self.vector, stream_type(self.result).element)
 
 
 @irdl_op_definition
@@ -286,6 +302,7 @@ class FixedMvuOp(MvuOp):
         require_product_grid(
             "bias", source.element, tensor_type(self.weight).element_type, tensor_type(self.bias).element_type
         )
+        require_sums(source.element, self.weight, self.bias, stream_type(self.result).element)
 
 
 @irdl_op_definition
@@ -338,6 +355,14 @@ class PoolOp(ProcessOp):
         taps = self.taps.value.data
         require(taps == kh * kw * parts, f"a result covers {kh} x {kw} x {parts} parts but taps is {taps}")
         require(parts == 1 or kh * kw == 1, f"positions of {parts} parts are pooled one by one, not {kh} x {kw}")
+        if self.kind.data is PoolKind.SUM:
+            need, width = widths.sum_of(source.format, taps).width, result.format.width
+            require(width >= need, f"result has {width} bits but the sum of {taps} needs {need}")
+        else:
+            require(
+                source.element == result.element, f"input has elements {source.element} but result {result.element}"
+            )
+        require_compared(f"a {self.kind.data}", result.format)
         require(
             source.group == result.group and result.length.data % result.group.data == 0,
             f"a group of {source.group.data} should be the result's, {result.group.data}, and divide "

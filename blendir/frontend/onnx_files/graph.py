@@ -1,5 +1,5 @@
 """
-Reading ONNX files: nodes, constants in float64, one input, one output.
+Reading ONNX files: nodes, constants in float64, one input, outputs.
 """
 
 from __future__ import annotations
@@ -7,11 +7,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from blendir.dialects.blend.base import REPAIR
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
@@ -26,9 +29,8 @@ DOMAINS = (*STANDARD, CHANNELS_LAST, "qonnx.custom_op.general", "finn.custom_op.
 @dataclass(frozen=True)
 class OnnxNode:
     """
-    A node: its name as a module path, and what the file says of it.
-
-    `proto` is the node itself, `opset` the version of the standard operations.
+    A node: its name as a module path, and its content in the file. `proto` is the node itself, `opset` the version of
+    the standard operations.
     """
 
     name: str
@@ -61,22 +63,22 @@ class OnnxNode:
 @dataclass(frozen=True)
 class OnnxGraph:
     """
-    What a file holds: the nodes that its output depends on, in order.
-
-    `sizes` is the shape of the input, None where it is not fixed; `pixels` says that it is uint8.
+    The content of a file: the nodes on which its outputs depend, in order. `sizes` is the shape of the input, with None
+    for a size that is not fixed. `pixels` is the type of an input of
+    pixels, uint8 or int8, else None.
     """
 
     nodes: Sequence[OnnxNode]
     constants: dict[str, Array]
     input: str
     sizes: tuple[int | None, ...]
-    pixels: bool
-    output: str
+    pixels: np.dtype[Any] | None
+    outputs: tuple[str, ...]
 
 
 def read_graph(path: Path) -> OnnxGraph:
     """
-    The graph of a file; ValueError where it is not an ONNX file with one input and one output.
+    The graph of a file; ValueError where it is not an ONNX file with one input.
     """
     model = read_model(path)
     graph = model.graph
@@ -84,13 +86,13 @@ def read_graph(path: Path) -> OnnxGraph:
     constants = {i.name: constant_array(i, path) for i in graph.initializer}
     if graph.sparse_initializer:
         raise ValueError(f"{path}: has sparse initializers, which are not supported: store them as dense tensors")
-    source = one(path, "inputs", [v for v in graph.input if v.name not in constants])
-    result = one(path, "outputs", graph.output)
-    nodes = live_nodes(named_nodes(graph, opset), result.name)
+    source = only_input(path, [v for v in graph.input if v.name not in constants])
+    outputs = tuple(value.name for value in graph.output)
+    nodes = live_nodes(without_softmax(named_nodes(graph, opset)), outputs)
     require_order(path, nodes, {source.name, *constants})
     tensor = source.type.tensor_type
     sizes = tuple(d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim)
-    return OnnxGraph(nodes, constants, source.name, sizes, is_pixels(graph, source), result.name)
+    return OnnxGraph(nodes, constants, source.name, sizes, pixel_type(graph, source), outputs)
 
 
 def read_model(path: Path) -> ModelProto:
@@ -132,7 +134,7 @@ def constant_array(tensor: Any, where: object) -> Array:
     except Exception as error:
         raise ValueError(f"{where}: cannot read tensor {tensor.name}: {first_line(error)}") from None
     if array.dtype == np.float64 and np.isnan(array).any():
-        raise ValueError(f"{where}: tensor {tensor.name} has values that are not numbers")
+        raise ValueError(f"{where}: tensor {tensor.name} has values that are not finite (NaN); {REPAIR}")
     return array
 
 
@@ -146,25 +148,26 @@ def widened(array: Any) -> Array:
     return array.astype(np.float64)
 
 
-def one(path: Path, what: str, values: Sequence[ValueInfoProto]) -> ValueInfoProto:
+def only_input(path: Path, values: Sequence[ValueInfoProto]) -> ValueInfoProto:
     """
-    The only input or output.
+    The one input.
     """
     if len(values) != 1:
         names = ", ".join(v.name for v in values) or "none"
-        raise ValueError(f"{path}: the graph has {len(values)} {what} ({names}), only one is supported")
+        raise ValueError(f"{path}: the graph has {len(values)} inputs ({names}), only one is supported")
     return values[0]
 
 
-def is_pixels(graph: GraphProto, source: ValueInfoProto) -> bool:
+def pixel_type(graph: GraphProto, source: ValueInfoProto) -> np.dtype[Any] | None:
     """
-    Whether the input is uint8, or of the QONNX data type UINT8.
+    The type of an input of uint8 or int8, or of the QONNX data type UINT8 or INT8; None of any other.
     """
     from onnx import TensorProto
 
     notes = (n for n in graph.quantization_annotation if n.tensor_name == source.name)
     kinds = {p.value for n in notes for p in n.quant_parameter_tensor_names if p.key == "finn_datatype"}
-    return source.type.tensor_type.elem_type == TensorProto.UINT8 or "UINT8" in kinds
+    declared = TensorProto.DataType.Name(source.type.tensor_type.elem_type)
+    return next((np.dtype(name.lower()) for name in ("UINT8", "INT8") if name == declared or name in kinds), None)
 
 
 def named_nodes(graph: GraphProto, opset: int) -> list[OnnxNode]:
@@ -186,9 +189,10 @@ def named_nodes(graph: GraphProto, opset: int) -> list[OnnxNode]:
 
 def module_path(name: str) -> str:
     """
-    `/features/0/Conv` as `features.0.Conv`.
+    `/features/0/Conv` as `features.0.Conv`; every part is a name in Python.
     """
-    return ".".join(re.sub(r"\W", "_", part) for part in re.split(r"[/.:]+", name) if part)
+    parts = [re.sub(r"\W", "_", part, flags=re.ASCII) for part in re.split(r"[/.:]+", name) if part]
+    return ".".join(f"{part}_" if iskeyword(part) else part for part in parts)
 
 
 def attributes_of(proto: NodeProto, name: str) -> dict[str, Any]:
@@ -207,13 +211,31 @@ def attributes_of(proto: NodeProto, name: str) -> dict[str, Any]:
     return found
 
 
-def live_nodes(nodes: Iterable[OnnxNode], output: str) -> list[OnnxNode]:
+def without_softmax(nodes: list[OnnxNode]) -> list[OnnxNode]:
     """
-    The nodes that the output depends on.
+    `ArgMax(Softmax(x)) == ArgMax(x)` along the same axis, also of LogSoftmax; before version 13 also along a later axis
+    than the one from which on they run.
+    """
+    producers = {node.output: node for node in nodes}
+    for node in nodes:
+        source = producers.get(node.inputs[0]) if node.op == "ArgMax" else None
+        while source is not None and source.op in ("Softmax", "LogSoftmax"):
+            axis, flattens = node.attributes.get("axis", 0), source.opset < 13
+            first = source.attributes.get("axis", 1 if flattens else -1)
+            if axis != first and not (flattens and 0 <= first < axis):
+                break
+            node.proto.input[0] = source.inputs[0]
+            source = producers.get(node.inputs[0])
+    return nodes
+
+
+def live_nodes(nodes: Iterable[OnnxNode], outputs: Iterable[str]) -> list[OnnxNode]:
+    """
+    The nodes that outputs depend on.
     """
     producers = {name: node for node in nodes for name in node.proto.output if name}
     needed: set[str] = set()
-    pending = [output]
+    pending = list(outputs)
     while pending:
         node = producers.get(pending.pop())
         if node is not None and node.name not in needed:

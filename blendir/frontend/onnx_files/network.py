@@ -4,17 +4,18 @@ An ONNX graph as a PyTorch module: one submodule per node that depends on the in
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from blendir.frontend.errors import UnsupportedModelError, UntranslatableError
+from blendir.frontend.errors import OUR_FAULT, ImportMismatchError, UnsupportedModelError, UntranslatableError
 from blendir.frontend.onnx_files.graph import (
     DOMAINS,
     STANDARD,
@@ -26,8 +27,14 @@ from blendir.frontend.onnx_files.graph import (
     widened,
 )
 from blendir.frontend.onnx_files.operations import OPERATIONS, RANDOM, Operand, Operation, operation_of, refusal
+from blendir.frontend.onnx_files.windows import pads_of
 
-SUPPORTED = "Supported ONNX operations (on constants alone, all but random ones are; docs/import.md has their limits)"
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+SINGLE = 1e-6
+NODE_ELEMENTS = 1 << 15
+"""The largest size of a frame on which nodes are compared: the reference is slow."""
 
 
 class OnnxStep(nn.Module):
@@ -62,28 +69,38 @@ class OnnxNetwork(nn.Module):
             add_at(self, step.node.name, step)
         self.eval()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.frame(x) if len(x) == 1 else torch.cat([self.frame(f[None]) for f in x])
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        frames = [self.frame(x)] if len(x) == 1 else [self.frame(f[None]) for f in x]
+        outputs = {name: torch.cat([f[name] for f in frames]) if len(x) > 1 else frames[0][name] for name in frames[0]}
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
-    def frame(self, x: Tensor) -> Tensor:
+    def frame(self, x: Tensor) -> dict[str, Tensor]:
         """
-        The output for one frame.
+        The outputs for one frame by name.
         """
         values = {self.graph.input: x.double()}
         for step in self.steps:
             values[step.node.output] = step(*(values.get(name) for name in step.node.inputs))
-        return values[self.graph.output]
+        return {name: values[name] for name in self.graph.outputs}
 
     def unsupported(self, operations: Sequence[tuple[str, str]]) -> UnsupportedModelError:
         """
         The error for nodes or layers and what is wrong with them.
         """
-        return UnsupportedModelError(operations, {SUPPORTED: sorted(OPERATIONS)})
+        return UnsupportedModelError(operations, supported_in_onnx())
+
+
+def supported_in_onnx() -> dict[str, Sequence[str]]:
+    """
+    What can be imported from ONNX files.
+    """
+    return {"ONNX operations": sorted(OPERATIONS)}
 
 
 def add_at(root: nn.Module, path: str, module: nn.Module) -> None:
     """
-    Adds a submodule at a path; parts that a module has for something else get a line at their end.
+    Adds a submodule at a path. A part of the path that the module already uses for something else gets an underscore at
+    its end.
     """
     *outer, last = path.split(".")
     for part in outer:
@@ -109,8 +126,8 @@ Value = Tensor | Array | Unknown | None
 
 class Folding:
     """
-    Runs a graph once on one frame: what depends on constants and shapes alone becomes a constant, the other nodes
-    become steps, and every node that is not supported is a problem.
+    Runs a graph once on one frame. Values that depend only on constants and shapes become constants, the other nodes
+    become steps, and every unsupported node becomes a problem.
     """
 
     def __init__(self, graph: OnnxGraph, example: NDArray[Any]):
@@ -127,8 +144,9 @@ class Folding:
             except Exception as error:
                 where = f"fails on a frame of shape {list(example.shape)}"
                 self.problems.append((node.name, f"{node.op}: {where}: {first_line(error)}"))
-        if not self.problems and not isinstance(self.values[graph.output], Tensor):
-            raise ValueError(f"the output {graph.output} does not depend on the input {graph.input}")
+        for output in graph.outputs:
+            if not self.problems and not isinstance(self.operand(output), Tensor):
+                raise ValueError(f"the output {output} does not depend on the input {graph.input}")
 
     def operand(self, name: str) -> Value:
         """
@@ -172,10 +190,54 @@ def evaluated(node: OnnxNode, operands: Sequence[Value]) -> Array:
     feeds = {name: value for name, value in zip(node.inputs, operands, strict=True) if name}
     untyped = helper.make_tensor_type_proto(TensorProto.UNDEFINED, None)
     inputs, outputs = ([helper.make_value_info(n, untyped) for n in names] for names in (feeds, [node.output]))
-    graph = helper.make_graph([node.proto], node.name, inputs, outputs)
+    graph = helper.make_graph([stated(node, operands)], node.name, inputs, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(node.proto.domain, node.opset)])
     (value,) = cast(Any, ReferenceEvaluator(model).run(None, feeds))
     return widened(value)
+
+
+def stated(node: OnnxNode, operands: Sequence[Value]) -> NodeProto:
+    """
+    A node with numbers in place of `auto_pad`, which the reference takes from other sizes.
+    """
+    from onnx import helper
+
+    copied = copy.deepcopy(node.proto)
+    for attribute in node.proto.attribute:
+        if attribute.name == "auto_pad" and isinstance(operands[0], np.ndarray):
+            given = node.attributes.get("kernel_shape")
+            kernel = list(given or cast(Array, operands[1]).shape[2:])
+            copied.attribute.remove(attribute)
+            copied.attribute.append(helper.make_attribute("pads", pads_of(node, list(operands[0].shape[2:]), kernel)))
+    return copied
+
+
+def check_nodes(network: OnnxNetwork) -> None:
+    """
+    Compares every node of ONNX's own operations with the reference of the ONNX package, on a random frame, to the
+    precision of its attributes. The sign of zero, and operations that the reference cannot compute, are left out.
+    Raises ImportMismatchError at the first node that differs.
+    """
+    rng = np.random.default_rng(0)
+    pixels, shape = network.graph.pixels, network.example.shape
+    ends = None if pixels is None else np.iinfo(pixels)
+    frame = rng.normal(size=shape) if ends is None else rng.integers(ends.min, ends.max + 1, shape)
+    values: dict[str, Tensor] = {network.graph.input: torch.from_numpy(frame).double()}
+    for step in network.steps:
+        node, given = step.node, [values.get(name) for name in step.node.inputs]
+        with torch.no_grad():
+            values[node.output] = step(*given)
+        if node.proto.domain not in STANDARD or node.op == "Sign" or frame.size > NODE_ELEMENTS:
+            continue
+        try:
+            want = evaluated(node, [c if v is None else v.numpy() for v, c in zip(given, step.constants, strict=True)])
+        except Exception:
+            continue
+        got = values[node.output].numpy()
+        if not np.isfinite(want).all():
+            continue
+        if got.shape != want.shape or not np.allclose(got, want, SINGLE, SINGLE * np.abs(want).max(initial=0.0)):
+            raise ImportMismatchError(node.name, None, f"{node.op} is not ONNX's, {OUR_FAULT}")
 
 
 def load_onnx(path: str | Path, example: NDArray[Any] | Tensor | None = None) -> OnnxNetwork:
@@ -202,4 +264,4 @@ def zeros_for(graph: OnnxGraph, given: NDArray[Any] | None, path: Path) -> NDArr
         raise ValueError(
             f"{path}: the file does not fix the shape of input {graph.input}: give --input CxHxW or --example X.npy"
         )
-    return np.zeros((1, *cast(tuple[int, ...], sizes)), np.uint8 if graph.pixels else np.float32)
+    return np.zeros((1, *cast(tuple[int, ...], sizes)), graph.pixels or np.float32)

@@ -1,8 +1,6 @@
 """
-The table of ONNX operations in terms of PyTorch.
-
-A function takes the node and its operands in the order of the file: tensors where they depend on the input, arrays
-where they are constant, None where they are left out.
+The table of ONNX operations in terms of PyTorch. A function takes the node and its operands in the order of the file: a
+tensor if it depends on the input, an array if it is constant, None if it is left out.
 """
 
 from __future__ import annotations
@@ -17,18 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from blendir.frontend.constants import positive_sign
-from blendir.frontend.errors import UntranslatableError
+from blendir.frontend.errors import SCORES, UntranslatableError
 from blendir.frontend.onnx_files.graph import CHANNELS_LAST, Array, OnnxNode
 
 Operand: TypeAlias = Tensor | Array | None
 Operation: TypeAlias = Callable[..., "Tensor | Array"]
 
 OPERATIONS: dict[str, Operation] = {}
-SCORES = "not an operation of a streaming design: end the graph before it, the largest score stays the largest"
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 REMEDIES = {
     **dict.fromkeys(RANDOM, "draws random numbers, which a design does not"),
-    **dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax", "TopK"), SCORES),
+    **dict.fromkeys(("Softmax", "LogSoftmax", "TopK"), SCORES),
     "FloatQuant": "quantize to integers (Quant)",
     "Im2Col": "import the file as it was before its conversion for FINN",
     "XnorPopcountMatMul": "import the file as it was before its conversion for FINN",
@@ -59,7 +56,7 @@ def operation_of(node: OnnxNode) -> Operation | None:
 
 def refusal(op: str) -> str:
     """
-    Why an operation is not in the table, or what to do about it.
+    Why an operation is not in the table, or how to avoid it.
     """
     return REMEDIES.get(op, "not supported where it depends on the input")
 
@@ -89,17 +86,6 @@ def numbers(node: OnnxNode, name: str, x: Operand = None) -> list[Any] | None:
     if x is not None:
         return constant(x, name).reshape(-1).tolist()
     return node.attributes.get(name)
-
-
-def channels(x: Tensor, parameter: Operand, what: str) -> Tensor:
-    """
-    A parameter that broadcasts along the channels alone, as a vector.
-    """
-    array = constant(parameter, what)
-    shape = (1,) * (x.ndim - array.ndim) + array.shape
-    if any(size != 1 for axis, size in enumerate(shape) if axis != 1):
-        raise UntranslatableError(f"{what} of shape {list(array.shape)} varies along more than the channels")
-    return tensor(array.reshape(-1))
 
 
 @enters("Identity", "Dropout")
@@ -188,22 +174,6 @@ def cast(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
     if kind.kind not in "iub":
         return tensor(x).double()
     return tensor(x).to(torch.bool if kind.kind == "b" else torch.int64)
-
-
-@enters("LeakyRelu")
-def leaky_relu(node: OnnxNode, x: Tensor) -> Tensor:
-    """
-    A fixed slope.
-    """
-    return F.leaky_relu(x, node.attributes.get("alpha", 0.01))
-
-
-@enters("PRelu")
-def prelu(node: OnnxNode, x: Tensor, slope: Operand) -> Tensor:
-    """
-    One slope, or one per channel.
-    """
-    return F.prelu(x, channels(x, slope, "the slope"))
 
 
 @enters("Clip")
@@ -328,16 +298,33 @@ def shape_of(node: OnnxNode, x: Tensor) -> Array:
     return np.array(x.shape)[node.attributes.get("start", 0) : node.attributes.get("end")]
 
 
-@enters("ReduceMean", "ReduceSum")
+REDUCTIONS: dict[str, Callable[..., Tensor]] = {
+    "ReduceMax": torch.amax,
+    "ReduceMean": torch.mean,
+    "ReduceMin": torch.amin,
+    "ReduceSum": torch.sum,
+}
+
+
+@enters(*REDUCTIONS)
 def reduced(node: OnnxNode, x: Tensor, axes: Operand = None) -> Tensor:
     """
-    Means and sums over some dimensions, without a list of them over all.
+    Means, sums and extremes over some dimensions, without a list of them over all.
     """
     dims = numbers(node, "axes", axes)
     if not dims and node.attributes.get("noop_with_empty_axes", 0):
         return x
-    function = torch.mean if node.op == "ReduceMean" else torch.sum
-    return function(x, dims or list(range(x.ndim)), keepdim=bool(node.attributes.get("keepdims", 1)))
+    return REDUCTIONS[node.op](x, dims or list(range(x.ndim)), keepdim=bool(node.attributes.get("keepdims", 1)))
+
+
+@enters("ArgMax")
+def argmax(node: OnnxNode, x: Tensor) -> Tensor:
+    """
+    The first place of the largest along an axis.
+    """
+    if node.attributes.get("select_last_index", 0):
+        raise UntranslatableError("the last of equal ones (select_last_index = 1)")
+    return torch.argmax(x, node.attributes.get("axis", 0), bool(node.attributes.get("keepdims", 1)))
 
 
 def channels_last(node: OnnxNode, x: Tensor, *parameters: Operand) -> Tensor:

@@ -98,9 +98,9 @@ def rounding_mode(node: OnnxNode) -> str:
 @enters("Trunc")
 def trunc(node: OnnxNode, x: Tensor, scale: Operand, zero_point: Operand, bits: Operand, *rest: Operand) -> Tensor:
     """
-    Integers with fewer bits: those behind the last `bits - output bits` are rounded away, and the scale stays. In its
-    second version, with an output scale, the power of two that is nearest to the quotient of the scales divides the
-    integers, which are bounded.
+    Integers with fewer bits. The low bits, beyond the output's bit width, are rounded away, and the scale stays. The
+    second version of the operation has an output scale: the integers are divided by the power of two nearest to the
+    quotient of the scales, and bounded.
     """
     step, zero = tensor(constant(scale, "the scale")), tensor(constant(zero_point, "the zero point"))
     before, *output, after = (float(constant(v, "a scale or a bit width").item()) for v in (bits, *rest))
@@ -118,7 +118,8 @@ def trunc(node: OnnxNode, x: Tensor, scale: Operand, zero_point: Operand, bits: 
 @enters("MultiThreshold")
 def count_thresholds(node: OnnxNode, x: Tensor, thresholds: Operand) -> Tensor:
     """
-    `out_bias + out_scale * n` of the number n of thresholds that are reached, of one row for each channel or for all.
+    `out_bias + out_scale * n`, where n is the number of thresholds that are reached; one row of thresholds per channel,
+    or one for all channels.
     """
     get = node.attributes.get
     table, layout = constant(thresholds, "the table of thresholds"), get("data_layout", "")

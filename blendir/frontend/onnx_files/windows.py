@@ -1,9 +1,13 @@
 """
-ONNX operations on windows: convolutions, pools, borders.
+ONNX operations on windows in one or two dimensions: convolutions, pools, borders.
 """
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,67 +15,93 @@ from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.onnx_files.graph import OnnxNode
 from blendir.frontend.onnx_files.operations import Operand, constant, enters, numbers, tensor
 
-
-def require_planes(x: Tensor) -> None:
-    """
-    Windows are two-dimensional.
-    """
-    if x.ndim != 4:
-        raise UntranslatableError(f"on {x.ndim - 2} spatial dimensions, only two are supported")
+CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d}
+AVERAGES = {1: F.avg_pool1d, 2: F.avg_pool2d}
+MAXIMA = {1: F.max_pool1d, 2: F.max_pool2d}
 
 
-def pads_of(node: OnnxNode, x: Tensor, kernel: list[int]) -> list[int]:
+def rank_of(x: Tensor) -> int:
     """
-    The border as (left, right, top, bottom), the order of `F.pad`.
+    The dimensions in which windows lie.
     """
-    get = node.attributes.get
-    mode = get("auto_pad", "NOTSET")
+    if x.ndim not in (3, 4):
+        raise UntranslatableError(f"on {x.ndim - 2} spatial dimensions, only one and two are supported")
+    return x.ndim - 2
+
+
+def per_dimension(node: OnnxNode, name: str, rank: int) -> list[int]:
+    """
+    An attribute with a number for each spatial dimension, which is 1 unless given.
+    """
+    return node.attributes.get(name) or [1] * rank
+
+
+def extents(node: OnnxNode, kernel: list[int]) -> list[int]:
+    """
+    The positions from the first tap to the last one.
+    """
+    return [(k - 1) * d + 1 for k, d in zip(kernel, per_dimension(node, "dilations", len(kernel)), strict=True)]
+
+
+def pads_of(node: OnnxNode, sizes: list[int], kernel: list[int]) -> list[int]:
+    """
+    The border of frames of some sizes: the front of each dimension, then the ends.
+    """
+    mode = node.attributes.get("auto_pad", "NOTSET")
     if mode == "NOTSET":
-        top, left, bottom, right = get("pads", [0, 0, 0, 0])
-        return [left, right, top, bottom]
+        return list(node.attributes.get("pads") or [0, 0] * len(sizes))
     if mode == "VALID":
-        return [0, 0, 0, 0]
-    found: list[int] = []
-    for axis in (1, 0):
-        step, taps = get("strides", [1, 1])[axis], (kernel[axis] - 1) * get("dilations", [1, 1])[axis] + 1
-        size = x.shape[2 + axis]
-        total = max((-(-size // step) - 1) * step + taps - size, 0)
-        before = total // 2 if mode == "SAME_UPPER" else total - total // 2
-        found += [before, total - before]
-    return found
+        return [0, 0] * len(sizes)
+    steps = per_dimension(node, "strides", len(sizes))
+    spans = zip(sizes, steps, extents(node, kernel), strict=True)
+    totals = [max((math.ceil(n / s) - 1) * s + e - n, 0) for n, s, e in spans]
+    smaller, larger = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    return smaller + larger if mode == "SAME_UPPER" else larger + smaller
+
+
+def with_border(x: Tensor, pads: list[int], value: float = 0.0) -> Tensor:
+    """
+    A border of one value.
+    """
+    rank = len(pads) // 2
+    order = [pads[d + end] for d in reversed(range(rank)) for end in (0, rank)]
+    return F.pad(x, order, value=value) if any(pads) else x
 
 
 @enters("Conv")
 def conv(node: OnnxNode, x: Tensor, weight: Operand, bias: Operand = None) -> Tensor:
     """
-    A convolution; a border that is not the same on both sides is made before it.
+    A convolution. A border with different sides is added before it.
     """
-    require_planes(x)
-    taps = tensor(constant(weight, "the weight"))
-    get = node.attributes.get
-    left, right, top, bottom = pads = pads_of(node, x, list(taps.shape[2:]))
-    even = left == right and top == bottom
-    offsets = None if bias is None else tensor(constant(bias, "the bias"))
-    return F.conv2d(
-        x if even else F.pad(x, pads),
+    rank, taps = rank_of(x), tensor(constant(weight, "the weight"))
+    pads = pads_of(node, list(x.shape[2:]), list(taps.shape[2:]))
+    even = pads[:rank] == pads[rank:]
+    return CONVOLUTIONS[rank](
+        x if even else with_border(x, pads),
         taps,
-        offsets,
-        get("strides", 1),
-        (top, left) if even else 0,
-        get("dilations", 1),
-        get("group", 1),
+        None if bias is None else tensor(constant(bias, "the bias")),
+        per_dimension(node, "strides", rank),
+        pads[:rank] if even else 0,
+        per_dimension(node, "dilations", rank),
+        node.attributes.get("group", 1),
     )
 
 
-def pool_pads(node: OnnxNode, x: Tensor) -> list[int]:
+def pool_pads(node: OnnxNode, x: Tensor) -> tuple[list[int], list[int]]:
     """
-    The border of a pool, (top, left), which must be the same on both sides.
+    The border of a pool as the node states it, and with what ceil_mode adds to it or leaves out: a last window that
+    begins behind the frame.
     """
-    require_planes(x)
-    left, right, top, bottom = pads_of(node, x, node.attributes["kernel_shape"])
-    if left != right or top != bottom:
-        raise UntranslatableError("a border that is not the same on both sides")
-    return [top, left]
+    rank, kernel, sizes = rank_of(x), list(node.attributes["kernel_shape"]), list(x.shape[2:])
+    steps, pads = per_dimension(node, "strides", rank), pads_of(node, sizes, kernel)
+    if not node.attributes.get("ceil_mode", 0):
+        return pads, pads
+    ends: list[int] = []
+    for n, s, e, front, end in zip(sizes, steps, extents(node, kernel), pads[:rank], pads[rank:], strict=True):
+        windows = math.ceil((n + front + end - e) / s) + 1
+        windows -= (windows - 1) * s >= n + front
+        ends.append(max((windows - 1) * s + e - n - front, 0))
+    return pads, pads[:rank] + ends
 
 
 @enters("MaxPool")
@@ -79,21 +109,33 @@ def max_pool(node: OnnxNode, x: Tensor) -> Tensor:
     """
     A border does not count.
     """
-    get = node.attributes.get
-    modes = (get("dilations", 1), bool(get("ceil_mode", 0)))
-    return F.max_pool2d(x, node.attributes["kernel_shape"], get("strides", [1, 1]), pool_pads(node, x), *modes)
+    rank, (_, pads) = rank_of(x), pool_pads(node, x)
+    kernel, steps = node.attributes["kernel_shape"], per_dimension(node, "strides", rank)
+    gaps = per_dimension(node, "dilations", rank)
+    if pads[:rank] == pads[rank:] and all(2 * p <= e for p, e in zip(pads, extents(node, kernel), strict=False)):
+        return MAXIMA[rank](x, kernel, steps, pads[:rank], gaps)
+    return MAXIMA[rank](with_border(x, pads, -math.inf), kernel, steps, 0, gaps)
 
 
 @enters("AveragePool")
 def average_pool(node: OnnxNode, x: Tensor) -> Tensor:
     """
-    A border counts only on request.
+    A border counts only on request, and what ceil_mode adds never.
     """
-    get = node.attributes.get
-    if max(get("dilations", [1])) > 1:
+    rank, (stated, pads) = rank_of(x), pool_pads(node, x)
+    if max(per_dimension(node, "dilations", rank)) > 1:
         raise UntranslatableError("dilations are not supported")
-    modes = (bool(get("ceil_mode", 0)), bool(get("count_include_pad", 0)))
-    return F.avg_pool2d(x, node.attributes["kernel_shape"], get("strides", [1, 1]), pool_pads(node, x), *modes)
+    kernel, steps = node.attributes["kernel_shape"], per_dimension(node, "strides", rank)
+    counted = stated if node.attributes.get("count_include_pad", 0) else [0] * len(stated)
+    shares = np.ones(())
+    for d, (n, k, s) in enumerate(zip(x.shape[2:], kernel, steps, strict=True)):
+        starts = np.arange((n + pads[d] + pads[rank + d] - k) // s + 1) * s - pads[d]
+        inside = np.minimum(starts + k, n + counted[rank + d]) - np.maximum(starts, -counted[d])
+        if inside.min() < 1:
+            raise UntranslatableError("with windows that lie in the border alone")
+        shares = shares[..., None] * inside / k
+    average = AVERAGES[rank](with_border(x, pads), kernel, steps)
+    return average if bool((shares == 1).all()) else average / torch.from_numpy(shares)
 
 
 @enters("GlobalAveragePool")
@@ -109,14 +151,13 @@ def global_max_pool(node: OnnxNode, x: Tensor) -> Tensor:
     """
     The maximum of each plane.
     """
-    require_planes(x)
-    return F.max_pool2d(x, list(x.shape[2:]))
+    return x.amax(tuple(range(2, x.ndim)), keepdim=True)
 
 
 @enters("Pad")
 def pad(node: OnnxNode, x: Tensor, pads: Operand = None, value: Operand = None, axes: Operand = None) -> Tensor:
     """
-    A border of one value, first all dimensions' fronts and then their ends.
+    A border of one value. The list holds the sizes at the front of all dimensions, then the sizes at their ends.
     """
     mode = node.attributes.get("mode", "constant")
     if mode != "constant":
@@ -128,3 +169,28 @@ def pad(node: OnnxNode, x: Tensor, pads: Operand = None, value: Operand = None, 
         order = order[:-2]
     fill = node.attributes.get("value", 0.0) if value is None else constant(value, "the value").item()
     return F.pad(x, order, value=fill)
+
+
+@enters("ConvTranspose")
+def conv_transpose(node: OnnxNode, x: Tensor, weight: Operand, bias: Operand = None) -> Tensor:
+    """
+    A transposed convolution. Where the sides differ, more of the frame is made and cut.
+    """
+    if rank_of(x) != 2:
+        raise UntranslatableError("on one spatial dimension, only two are supported")
+    get = node.attributes.get
+    if get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or "output_shape" in node.attributes:
+        raise UntranslatableError("auto_pad and output_shape are not supported: give the pads")
+    top, left, bottom, right = get("pads", [0, 0, 0, 0])
+    even = left == right and top == bottom
+    y = F.conv_transpose2d(
+        x,
+        tensor(constant(weight, "the weight")),
+        None if bias is None else tensor(constant(bias, "the bias")),
+        get("strides", 1),
+        (top, left) if even else 0,
+        get("output_padding", 0),
+        get("group", 1),
+        get("dilations", 1),
+    )
+    return y if even else y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]

@@ -77,3 +77,35 @@ func.func @lookup_wide(%x : tensor<1x2x!blend.fixed<20, 1>>, %t : tensor<8x!blen
   %r = blend.lookup %x, %t : (tensor<1x2x!blend.fixed<20, 1>>, tensor<8x!blend.fixed<6, 2>>) -> tensor<1x2x!blend.fixed<6, 2>>
   func.return
 }
+
+// -----
+
+// CHECK: a product of 63 bits is wider than 62
+func.func @fixed_layer_norm_gamma(%x : tensor<1x4x!blend.fixed<16, 4>>, %g : tensor<4x!blend.fixed<44, 2>>, %b : tensor<4x!blend.fixed<60, 2>>) {
+  %r = blend.fixed_layer_norm %x, %g, %b {epsilon = 7 : i64, axis = 1 : i64} : (tensor<1x4x!blend.fixed<16, 4>>, tensor<4x!blend.fixed<44, 2>>, tensor<4x!blend.fixed<60, 2>>) -> tensor<1x4x!blend.fixed<16, 5>>
+  func.return
+}
+
+// -----
+
+// CHECK: result has shape [1, 2, 3] but should have [1, 1, 2, 3]
+func.func @argmax_keeps_its_axis(%x : tensor<1x5x2x3xf64>) {
+  %r = blend.argmax %x {axis = 1 : i64} : (tensor<1x5x2x3xf64>) -> tensor<1x2x3xf64>
+  func.return
+}
+
+// -----
+
+// CHECK: axis 3 is not a dimension of [1, 5]
+func.func @argmax_axis(%x : tensor<1x5xf64>) {
+  %r = blend.argmax %x {axis = 3 : i64} : (tensor<1x5xf64>) -> tensor<1x1xf64>
+  func.return
+}
+
+// -----
+
+// CHECK: result has elements !blend.fixed<3, 3> but should hold 0 .. 4, as !blend.fixed<4, 4>
+func.func @argmax_index(%x : tensor<1x5xf64>) {
+  %r = blend.argmax %x {axis = 1 : i64} : (tensor<1x5xf64>) -> tensor<1x1x!blend.fixed<3, 3>>
+  func.return
+}

@@ -48,3 +48,13 @@ func.func @lookup(%x : tensor<1x2x!blend.fixed<3, 1>>, %t : tensor<8x!blend.fixe
   %r = blend.lookup %x, %t : (tensor<1x2x!blend.fixed<3, 1>>, tensor<8x!blend.fixed<6, 2>>) -> tensor<1x2x!blend.fixed<6, 2>>
   func.return
 }
+
+// CHECK-LABEL: @argmax(
+// CHECK-NEXT: blend.argmax %{{.*}} {axis = 1 : i64} : (tensor<1x5x2x3xf64>) -> tensor<1x1x2x3xf64>
+// CHECK-NEXT: blend.argmax %{{.*}} {axis = 2 : i64} : (tensor<1x3x4xsi8>) -> tensor<1x3x1x!blend.fixed<3, 3>>
+// CHECK-GENERIC: "blend.argmax"(%{{.*}}) <{axis = 1 : i64}>
+func.func @argmax(%x : tensor<1x5x2x3xf64>, %y : tensor<1x3x4xsi8>) {
+  %r = blend.argmax %x {axis = 1 : i64} : (tensor<1x5x2x3xf64>) -> tensor<1x1x2x3xf64>
+  %s = blend.argmax %y {axis = 2 : i64} : (tensor<1x3x4xsi8>) -> tensor<1x3x1x!blend.fixed<3, 3>>
+  func.return
+}

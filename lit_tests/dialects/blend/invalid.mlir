@@ -368,7 +368,7 @@ func.func @conv2d_strides(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b
 
 // -----
 
-// CHECK: padding [-1, 0] should be two numbers >= 0
+// CHECK: padding [-1, 0] should be two numbers >= 0, or four: top, left, bottom, right
 func.func @conv2d_padding(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tensor<3xf64>) {
   %r = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: -1, 0>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x2x2xf64>
   func.return
@@ -376,9 +376,33 @@ func.func @conv2d_padding(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b
 
 // -----
 
-// CHECK: padding [3, 0] should be smaller than the kernel [3, 3]
-func.func @conv2d_wide_padding(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tensor<3xf64>) {
-  %r = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 3, 0>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x2x2xf64>
+// CHECK: padding [3, 0, 1] should be two numbers >= 0, or four: top, left, bottom, right
+func.func @conv2d_three_paddings(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tensor<3xf64>) {
+  %r = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 3, 0, 1>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x2x2xf64>
+  func.return
+}
+
+// -----
+
+// CHECK: dilation [0, 1] should be two numbers >= 1
+func.func @conv2d_dilation(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tensor<3xf64>) {
+  %r = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 0, 0>, dilation = array<i64: 0, 1>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x2x2xf64>
+  func.return
+}
+
+// -----
+
+// CHECK: kernel [5, 3] is larger than the padded input [4, 4]
+func.func @conv2d_extent(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tensor<3xf64>) {
+  %r = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 0, 0>, dilation = array<i64: 2, 1>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x1x2xf64>
+  func.return
+}
+
+// -----
+
+// CHECK: padding [2, 0, 0, 0] makes windows without a tap inside: they have no maximum
+func.func @max_pool_of_nothing(%x : tensor<1x2x4x4xf64>) {
+  %r = blend.max_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, padding = array<i64: 2, 0, 0, 0>} : (tensor<1x2x4x4xf64>) -> tensor<1x2x5x3xf64>
   func.return
 }
 
@@ -601,5 +625,85 @@ func.func @fixed_width(%x : tensor<1x!blend.fixed<1, 1>>) {
 
 // CHECK: fixed width must be in 2..64, got 65
 func.func @fixed_width_above(%x : tensor<1x!blend.fixed<65, 1>>) {
+  func.return
+}
+
+// -----
+
+// CHECK: the right operand of 68 bits with 8 fractional bits is wider than 62
+func.func @add_wide(%x : tensor<1x2x!blend.fixed<16, 8>>, %y : tensor<1x2x!blend.fixed<16, 60>>) {
+  %r = blend.add %x, %y : (tensor<1x2x!blend.fixed<16, 8>>, tensor<1x2x!blend.fixed<16, 60>>) -> tensor<1x2x!blend.fixed<16, 60>>
+  func.return
+}
+
+// -----
+
+// CHECK: a sum of 40 bits, brought from 0 to 25 fractional bits, takes 65, more than 64
+func.func @add_finer(%x : tensor<1x2x!blend.fixed<39, 39>>) {
+  %r = blend.add %x, %x : (tensor<1x2x!blend.fixed<39, 39>>, tensor<1x2x!blend.fixed<39, 39>>) -> tensor<1x2x!blend.fixed<24, -1>>
+  func.return
+}
+
+// -----
+
+// CHECK: a product of 80 bits is wider than 62
+func.func @piecewise_linear_wide(%x : tensor<1x2x!blend.fixed<48, 40>>, %k : tensor<2xi64>, %a : tensor<2x!blend.fixed<32, 2>>, %b : tensor<2x!blend.fixed<40, 2>>) {
+  %r = blend.piecewise_linear %x, %k, %a, %b, %a, %b : (tensor<1x2x!blend.fixed<48, 40>>, tensor<2xi64>, tensor<2x!blend.fixed<32, 2>>, tensor<2x!blend.fixed<40, 2>>, tensor<2x!blend.fixed<32, 2>>, tensor<2x!blend.fixed<40, 2>>) -> tensor<1x2x!blend.fixed<16, 8>>
+  func.return
+}
+
+// -----
+
+// CHECK: a sum of products of 63 bits is wider than 62
+func.func @fixed_linear_wide(%x : tensor<1x4x!blend.fixed<30, 8>>, %w : tensor<3x4x!blend.fixed<31, 8>>, %b : tensor<3x!blend.fixed<40, -5>>) {
+  %r = blend.fixed_linear %x, %w, %b : (tensor<1x4x!blend.fixed<30, 8>>, tensor<3x4x!blend.fixed<31, 8>>, tensor<3x!blend.fixed<40, -5>>) -> tensor<1x3x!blend.fixed<16, 8>>
+  func.return
+}
+
+// -----
+
+// CHECK: a bias of 63 bits is wider than 62
+func.func @fixed_conv2d_wide(%x : tensor<1x1x3x3x!blend.fixed<8, 8>>, %w : tensor<2x1x3x3x!blend.fixed<8, 8>>, %b : tensor<2x!blend.fixed<63, 63>>) {
+  %r = blend.fixed_conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 0, 0>} : (tensor<1x1x3x3x!blend.fixed<8, 8>>, tensor<2x1x3x3x!blend.fixed<8, 8>>, tensor<2x!blend.fixed<63, 63>>) -> tensor<1x2x1x1x!blend.fixed<16, 8>>
+  func.return
+}
+
+// -----
+
+// CHECK: accumulators have 32 bits but sums of 2147483648 bits need 33
+func.func @binary_linear_wide(%x : tensor<1x2147483648xi1>, %w : tensor<3x2147483648xi1>) {
+  %r = blend.binary_linear %x, %w : (tensor<1x2147483648xi1>, tensor<3x2147483648xi1>) -> tensor<1x3xi32>
+  func.return
+}
+
+// -----
+
+// CHECK: a sum of 63 bits is wider than 62
+func.func @avg_pool2d_wide(%x : tensor<1x2x4x4x!blend.fixed<61, 4>>) {
+  %r = blend.avg_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0>, divisor = 4 : i64} : (tensor<1x2x4x4x!blend.fixed<61, 4>>) -> tensor<1x2x2x2x!blend.fixed<63, 4>>
+  func.return
+}
+
+// -----
+
+// CHECK: a maximum of 63 bits is wider than 62
+func.func @max_pool2d_wide(%x : tensor<1x2x4x4x!blend.fixed<63, 4>>) {
+  %r = blend.max_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0>} : (tensor<1x2x4x4x!blend.fixed<63, 4>>) -> tensor<1x2x2x2x!blend.fixed<63, 4>>
+  func.return
+}
+
+// -----
+
+// CHECK: an input of 63 bits is wider than 62
+func.func @requantize_wide(%x : tensor<1x2x!blend.fixed<63, 4>>) {
+  %r = blend.requantize %x : (tensor<1x2x!blend.fixed<63, 4>>) -> tensor<1x2x!blend.fixed<16, 4>>
+  func.return
+}
+
+// -----
+
+// CHECK: bounds -9 .. 128 are not integers of !blend.fixed<8, 4>
+func.func @clamp_wide(%x : tensor<1x2x!blend.fixed<8, 4>>) {
+  %r = blend.clamp %x {low = -9 : i64, high = 128 : i64} : tensor<1x2x!blend.fixed<8, 4>>
   func.return
 }

@@ -161,6 +161,13 @@ func.func @conv2d(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tenso
   func.return
 }
 
+// CHECK-LABEL: @conv2d_of_distant_taps(
+// CHECK-NEXT: blend.conv2d %{{.*}}, %{{.*}}, %{{.*}} {strides = array<i64: 1, 1>, padding = array<i64: 1, 0, 2, 1>, dilation = array<i64: 2, 1>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x3x3xf64>
+func.func @conv2d_of_distant_taps(%x : tensor<1x2x4x4xui8>, %w : tensor<3x2x3x3xf64>, %b : tensor<3xf64>) {
+  %r = blend.conv2d %x, %w, %b {strides = array<i64: 1, 1>, padding = array<i64: 1, 0, 2, 1>, dilation = array<i64: 2, 1>} : (tensor<1x2x4x4xui8>, tensor<3x2x3x3xf64>, tensor<3xf64>) -> tensor<1x3x3x3xf64>
+  func.return
+}
+
 // CHECK-LABEL: @conv2d_pad_and_border_map(
 // CHECK-NEXT: blend.conv2d %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {strides = array<i64: 2, 2>, padding = array<i64: 1, 1>} : (tensor<1x2x4x4xf64>, tensor<3x2x3x3xf64>, tensor<3x2x2xf64>, tensor<2xf64>) -> tensor<1x3x2x2xf64>
 // CHECK-GENERIC: "blend.conv2d"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) <{strides = array<i64: 2, 2>, padding = array<i64: 1, 1>}>
@@ -238,5 +245,12 @@ func.func @avg_pool2d(%x : tensor<1x2x4x4x!blend.fixed<8, 4>>) {
 // CHECK-GENERIC: "blend.max_pool2d"(%{{.*}}) <{kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>}>
 func.func @max_pool2d(%x : tensor<1x2x4x4xi1>) {
   %r = blend.max_pool2d %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1>} : (tensor<1x2x4x4xi1>) -> tensor<1x2x2x2xi1>
+  func.return
+}
+
+// CHECK-LABEL: @requantize_of_floats(
+// CHECK-NEXT: blend.requantize %{{.*}} {rounding = #blend<rounding half_even>} : (tensor<1x2xf64>) -> tensor<1x2x!blend.fixed<8, 8>>
+func.func @requantize_of_floats(%x : tensor<1x2xf64>) {
+  %r = blend.requantize %x {rounding = #blend.rounding half_even} : (tensor<1x2xf64>) -> tensor<1x2x!blend.fixed<8, 8>>
   func.return
 }

@@ -37,3 +37,27 @@ func.func @held_parameters(%x : !stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>, 
   %r = stream.piecewise_linear %x, %k, %a, %b, %a, %b {hold = 6 : i64} : (!stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>, tensor<4xi64>, tensor<4x!blend.fixed<8, 4>>, tensor<4x!blend.fixed<16, 8>>, tensor<4x!blend.fixed<8, 4>>, tensor<4x!blend.fixed<16, 8>>) -> !stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>
   func.return
 }
+
+// -----
+
+// CHECK: result has frames [4, 5, 6] but should have [4, 5, 1]
+func.func @argmax_frames(%x : !stream.stream<4, 5, 6, si8, 1>) {
+  %r = stream.argmax %x : (!stream.stream<4, 5, 6, si8, 1>) -> !stream.stream<4, 5, 6, !blend.fixed<4, 4>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: result has elements !blend.fixed<4, 3> but should hold 0 .. 5, as !blend.fixed<4, 4>
+func.func @argmax_index(%x : !stream.stream<4, 5, 6, si8, 1>) {
+  %r = stream.argmax %x : (!stream.stream<4, 5, 6, si8, 1>) -> !stream.stream<4, 5, 1, !blend.fixed<4, 3>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: a group of 4 does not divide 6 elements
+func.func @argmax_group(%x : !stream.stream<4, 5, 6, si8, 4>) {
+  %r = stream.argmax %x : (!stream.stream<4, 5, 6, si8, 4>) -> !stream.stream<4, 5, 1, !blend.fixed<4, 4>, 1>
+  func.return
+}

@@ -31,3 +31,11 @@ func.func @held_parameters(%x : !stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>, 
   %r = stream.piecewise_linear %x, %k, %a, %b, %a, %b {hold = 6 : i64} : (!stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>, tensor<5xi64>, tensor<5x!blend.fixed<8, 4>>, tensor<5x!blend.fixed<16, 8>>, tensor<5x!blend.fixed<8, 4>>, tensor<5x!blend.fixed<16, 8>>) -> !stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>
   func.return
 }
+
+// CHECK-LABEL: @argmax(
+// CHECK-NEXT: stream.argmax %{{.*}} : (!stream.stream<4, 5, 6, !blend.fixed<8, 4>, 3>) -> !stream.stream<4, 5, 1, !blend.fixed<4, 4>, 1>
+// CHECK-GENERIC: "stream.argmax"(%{{.*}})
+func.func @argmax(%x : !stream.stream<4, 5, 6, !blend.fixed<8, 4>, 3>) {
+  %r = stream.argmax %x : (!stream.stream<4, 5, 6, !blend.fixed<8, 4>, 3>) -> !stream.stream<4, 5, 1, !blend.fixed<4, 4>, 1>
+  func.return
+}

@@ -40,9 +40,9 @@ func.func @window(%x : !stream.stream<4, 4, 2, i1, 2>) {
 
 // -----
 
-// CHECK: rows: padding 2 is more than half of a kernel of 3, which cannot be streamed
-func.func @window_padding(%x : !stream.stream<4, 4, 2, i1, 2>) {
-  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 2, 1>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
+// CHECK: dilation [1, 0] should be two numbers >= 1
+func.func @window_dilation(%x : !stream.stream<4, 4, 2, i1, 2>) {
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 2, 1>, dilation = array<i64: 1, 0>, latency = 4 : i64, fifo_depths = array<i64: 16>, fifo_storage = ["srl"]} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<2, 2, 18, i1, 18>
   func.return
 }
 
@@ -328,5 +328,133 @@ func.func @group(%x : !stream.stream<1, 1, 2, i1, 3>) {
 
 // CHECK: a beat of 1040 bits is wider than 1024
 func.func @payload(%x : !stream.stream<1, 1, 65, !blend.fixed<16, 8>, 65>) {
+  func.return
+}
+
+// -----
+
+// CHECK: the right operand of 68 bits with 8 fractional bits is wider than 62
+func.func @add_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>, %b : !stream.stream<1, 2, 2, !blend.fixed<16, 60>, 1>) {
+  %r = stream.add %a, %b : (!stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>, !stream.stream<1, 2, 2, !blend.fixed<16, 60>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: a sum takes signed numbers, got ui8
+func.func @add_unsigned(%a : !stream.stream<1, 2, 2, ui8, 1>, %b : !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>) {
+  %r = stream.add %a, %b : (!stream.stream<1, 2, 2, ui8, 1>, !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: a product of 63 bits is wider than 62
+func.func @multiply_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<32, 8>, 1>, %b : !stream.stream<1, 2, 2, !blend.fixed<31, 8>, 1>) {
+  %r = stream.multiply %a, %b : (!stream.stream<1, 2, 2, !blend.fixed<32, 8>, 1>, !stream.stream<1, 2, 2, !blend.fixed<31, 8>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: an input of 63 bits is wider than 62
+func.func @requantize_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<63, 8>, 1>) {
+  %r = stream.requantize %a : (!stream.stream<1, 2, 2, !blend.fixed<63, 8>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: bounds 0 .. 32768 are not integers of !blend.fixed<16, 8>
+func.func @clamp_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>) {
+  %r = stream.clamp %a {low = 0 : i64, high = 32768 : i64} : (!stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input has elements !blend.fixed<16, 8> but result !blend.fixed<16, 9>
+func.func @clamp_element(%a : !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>) {
+  %r = stream.clamp %a {low = 0 : i64, high = 7 : i64} : (!stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 9>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: a product of 80 bits is wider than 62
+func.func @piecewise_linear_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<48, 40>, 1>, %b : tensor<2xi64>, %c : tensor<2x!blend.fixed<32, 2>>, %d : tensor<2x!blend.fixed<40, 2>>, %e : tensor<2x!blend.fixed<32, 2>>, %f : tensor<2x!blend.fixed<40, 2>>) {
+  %r = stream.piecewise_linear %a, %b, %c, %d, %e, %f : (!stream.stream<1, 2, 2, !blend.fixed<48, 40>, 1>, tensor<2xi64>, tensor<2x!blend.fixed<32, 2>>, tensor<2x!blend.fixed<40, 2>>, tensor<2x!blend.fixed<32, 2>>, tensor<2x!blend.fixed<40, 2>>) -> !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: a sum of products of 63 bits is wider than 62
+func.func @fixed_mvu_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<31, 8>, 1>, %b : tensor<4x2x!blend.fixed<31, 8>>, %c : tensor<4x1x1x!blend.fixed<40, -6>>) {
+  %r = stream.fixed_mvu %a, %b, %c {row_classes = array<i64: 0>, column_classes = array<i64: 0, 0>} : (!stream.stream<1, 2, 2, !blend.fixed<31, 8>, 1>, tensor<4x2x!blend.fixed<31, 8>>, tensor<4x1x1x!blend.fixed<40, -6>>) -> !stream.stream<1, 2, 4, !blend.fixed<16, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: accumulators have 2 bits but sums of 2 bits need 3
+func.func @binary_mvu_wide(%a : !stream.stream<1, 2, 2, i1, 1>, %b : tensor<4x1x!blend.word>, %c : tensor<4x1x1xi64>) {
+  %r = stream.binary_mvu %a, %b, %c {row_classes = array<i64: 0>, column_classes = array<i64: 0, 0>} : (!stream.stream<1, 2, 2, i1, 1>, tensor<4x1x!blend.word>, tensor<4x1x1xi64>) -> !stream.stream<1, 2, 4, si2, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: result has 17 bits but the sum of 4 needs 18
+func.func @pool_sum(%a : !stream.stream<1, 4, 2, !blend.fixed<16, 8>, 1>) {
+  %r = stream.pool %a {taps = 4 : i64, kind = #stream<pool_kind sum>} : (!stream.stream<1, 4, 2, !blend.fixed<16, 8>, 1>) -> !stream.stream<1, 1, 2, !blend.fixed<17, 9>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: a max of 63 bits is wider than 62
+func.func @pool_max(%a : !stream.stream<1, 4, 2, !blend.fixed<63, 8>, 1>) {
+  %r = stream.pool %a {taps = 4 : i64, kind = #stream<pool_kind max>} : (!stream.stream<1, 4, 2, !blend.fixed<63, 8>, 1>) -> !stream.stream<1, 1, 2, !blend.fixed<63, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input has elements !blend.fixed<16, 8> but result !blend.fixed<17, 8>
+func.func @pool_element(%a : !stream.stream<1, 4, 2, !blend.fixed<16, 8>, 1>) {
+  %r = stream.pool %a {taps = 4 : i64, kind = #stream<pool_kind max>} : (!stream.stream<1, 4, 2, !blend.fixed<16, 8>, 1>) -> !stream.stream<1, 1, 2, !blend.fixed<17, 8>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: Expected one of "dsp", "lut", but got "fabric"
+func.func @binary_mvu_xnor(%x : !stream.stream<2, 2, 18, i1, 18>, %w : tensor<4x1x!blend.word>, %b : tensor<4x2x2xi64>) {
+  %r = stream.binary_mvu %x, %w, %b {row_classes = array<i64: 0, 1>, column_classes = array<i64: 0, 1>, xnor = "fabric"} : (!stream.stream<2, 2, 18, i1, 18>, tensor<4x1x!blend.word>, tensor<4x2x2xi64>) -> !stream.stream<2, 2, 4, si6, 2>
+  func.return
+}
+
+// -----
+
+// CHECK: Expected one of "bram", "lutram", but got "uram"
+func.func @binary_mvu_weight_storage(%x : !stream.stream<2, 2, 18, i1, 18>, %w : tensor<4x1x!blend.word>, %b : tensor<4x2x2xi64>) {
+  %r = stream.binary_mvu %x, %w, %b {row_classes = array<i64: 0, 1>, column_classes = array<i64: 0, 1>, weight_storage = "uram"} : (!stream.stream<2, 2, 18, i1, 18>, tensor<4x1x!blend.word>, tensor<4x2x2xi64>) -> !stream.stream<2, 2, 4, si6, 2>
+  func.return
+}
+
+// -----
+
+// CHECK: Expected one of "bram", "lutram", but got "rom"
+func.func @lookup_storage(%x : !stream.stream<4, 1, 4, !blend.fixed<3, 1>, 2>, %t : tensor<8x!blend.fixed<6, 2>>) {
+  %r = stream.lookup %x, %t {storage = "rom"} : (!stream.stream<4, 1, 4, !blend.fixed<3, 1>, 2>, tensor<8x!blend.fixed<6, 2>>) -> !stream.stream<4, 1, 4, !blend.fixed<6, 2>, 2>
+  func.return
+}
+
+// -----
+
+// CHECK: Expected one of "bram", "srl", but got "lutram"
+func.func @fifo_storage(%x : !stream.stream<2, 2, 4, i1, 2>) {
+  %a, %b = stream.fork %x {fifo_depths = array<i64: 2, 2>, fifo_storage = ["srl", "lutram"]} : (!stream.stream<2, 2, 4, i1, 2>) -> (!stream.stream<2, 2, 4, i1, 2>, !stream.stream<2, 2, 4, i1, 2>)
   func.return
 }

@@ -37,3 +37,11 @@ func.func @take_group(%x : !stream.stream<2, 2, 4, ui8, 2>) {
   %r = stream.take %x {indices = array<i64: 1, 0, 1>} : (!stream.stream<2, 2, 4, ui8, 2>) -> !stream.stream<2, 2, 3, ui8, 2>
   func.return
 }
+
+// -----
+
+// CHECK: levels -1 .. 2 are not integers of !blend.fixed<2, 2>
+func.func @levels_wide(%a : !stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>, %b : tensor<2x3xi64>, %c : tensor<2xi1>) {
+  %r = stream.multi_threshold %a, %b, %c {lowest = -1 : i64, step = 1 : i64} : (!stream.stream<1, 2, 2, !blend.fixed<16, 8>, 1>, tensor<2x3xi64>, tensor<2xi1>) -> !stream.stream<1, 2, 2, !blend.fixed<2, 2>, 1>
+  func.return
+}

@@ -25,6 +25,13 @@ func.func @window(%x : !stream.stream<4, 4, 2, i1, 2>) {
   func.return
 }
 
+// CHECK-LABEL: @window_of_distant_taps(
+// CHECK-NEXT: stream.window %{{.*}} {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, padding = array<i64: 0, 2, 4, 1>, dilation = array<i64: 2, 1>} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<4, 5, 18, i1, 2>
+func.func @window_of_distant_taps(%x : !stream.stream<4, 4, 2, i1, 2>) {
+  %r = stream.window %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, padding = array<i64: 0, 2, 4, 1>, dilation = array<i64: 2, 1>} : (!stream.stream<4, 4, 2, i1, 2>) -> !stream.stream<4, 5, 18, i1, 2>
+  func.return
+}
+
 // CHECK-LABEL: @window_pad(
 // CHECK-NEXT: stream.window %{{.*}}, %{{.*}} {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, padding = array<i64: 1, 1>} : (!stream.stream<4, 4, 2, ui8, 2>, tensor<2xui8>) -> !stream.stream<4, 4, 18, ui8, 2>
 // CHECK-GENERIC: "stream.window"(%{{.*}}, %{{.*}}) <{kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, padding = array<i64: 1, 1>}>

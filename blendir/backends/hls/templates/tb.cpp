@@ -14,7 +14,9 @@
 namespace {
 
 const int IN_BYTES = INPUT_BITS / 8;
-const int OUT_BYTES = OUTPUT_BITS / 8;
+//@each
+const int @BYTES = @BITS / 8;
+//@end
 typedef std::vector<unsigned char> buffer;
 #ifdef BLENDIR_BOUNDED
 const std::size_t DEFAULT_BATCH = ~std::size_t(0);
@@ -58,28 +60,38 @@ void run(const buffer& input, buffer& output, std::size_t batch) {
   }
   const std::size_t frames = input.size() / frame;
   const unsigned char* next = input.data();
+//@several
+  buffer parts[@COUNT];  // the outputs, which follow one another
+//@end
   for (std::size_t done = 0; done < frames; done += batch) {
     const std::size_t now = frames - done < batch ? frames - done : batch;
     blendir::stream<input_word> in("in");
-    blendir::stream<output_word> out("out");
+//@each
+    blendir::stream<@WORD> @NAME("@NAME");
+//@end
     for (std::size_t i = 0; i < now * INPUT_WORDS; ++i) {
       blendir::bits<INPUT_BITS> data = 0;
       for (int b = 0; b < IN_BYTES; ++b) blendir::put<8>(data, b, *next++);
       in.write(blendir::make_axi_word<INPUT_BITS>(data, false));
     }
-    top(in, out, static_cast<unsigned>(now));
-    for (std::size_t i = 0; i < now * OUTPUT_WORDS; ++i) {
-      const output_word word = out.read();
+    top(in, @NAMES, static_cast<unsigned>(now));
+//@each
+    for (std::size_t i = 0; i < now * @SIZE; ++i) {
+      const @WORD word = @NAME.read();
       const bool last = word.last != 0;
-      if (last != (i % OUTPUT_WORDS == OUTPUT_WORDS - 1)) {
+      if (last != (i % @SIZE == @SIZE - 1)) {
         std::fprintf(stderr, "csim: TLAST is wrong at output %zu\n", i);
         std::exit(1);
       }
-      for (int b = 0; b < OUT_BYTES; ++b) {
-        output.push_back(static_cast<unsigned char>(blendir::get_unsigned<8>(word.data, b)));
+      for (int b = 0; b < @BYTES; ++b) {
+        @BUFFER.push_back(static_cast<unsigned char>(blendir::get_unsigned<8>(word.data, b)));
       }
     }
+//@end
   }
+//@several
+  for (const buffer& part : parts) output.insert(output.end(), part.begin(), part.end());
+//@end
 }
 
 }  // namespace
@@ -97,7 +109,7 @@ int main(int argc, char** argv) {
   const buffer golden = read_file(folder + "/golden.bin");
   std::size_t wrong = golden.size() != output.size() ? 1 : 0;
   for (std::size_t i = 0; i < output.size() && i < golden.size(); ++i) wrong += output[i] != golden[i];
-  const std::size_t images = output.size() / (std::size_t(OUTPUT_WORDS) * OUT_BYTES);
+  const std::size_t images = output.size() / (@FRAME);
   std::uint64_t hash = 14695981039346656037ULL;
   for (std::size_t i = 0; i < output.size(); ++i) hash = (hash ^ output[i]) * 1099511628211ULL;
   std::printf("csim: %zu images, output hash %016llx, %s\n", images,

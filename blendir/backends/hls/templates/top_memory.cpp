@@ -6,7 +6,9 @@
 namespace {
 
 const int IN_BITS = INPUT_BITS;
-const int OUT_BITS = OUTPUT_BITS;
+//@each
+const int @OUTPUT_BITS = @BITS;
+//@end
 const int GROUP_WORDS = 64;            // input words in IN_BITS / 8 beats
 const int GROUP_BEATS = IN_BITS / 8;
 const int GROUPS = (INPUT_WORDS + GROUP_WORDS - 1) / GROUP_WORDS;
@@ -32,27 +34,35 @@ void read_frames(const blendir::bits<512>* memory, blendir::stream<input_word>& 
   }
 }
 
-void write_results(blendir::stream<output_word>& out, blendir::bits<OUT_BITS>* memory, unsigned frames) {
-  for (unsigned n = 0; n < frames * OUTPUT_WORDS; ++n) {
+//@each
+void write_results@_(blendir::stream<@WORD>& out, blendir::bits<@OUTPUT_BITS>* memory, unsigned frames) {
+  for (unsigned n = 0; n < frames * @SIZE; ++n) {
 #pragma HLS pipeline II=1 style=flp
     memory[n] = out.read().data;
   }
 }
 
+//@end
 }  // namespace
 
-extern "C" void top_memory(const blendir::bits<512>* frames_in, blendir::bits<OUT_BITS>* results,
+extern "C" void top_memory(const blendir::bits<512>* frames_in, @RESULTS,
                            unsigned frames) {
 #pragma HLS interface m_axi port=frames_in offset=slave bundle=gmem0
-#pragma HLS interface m_axi port=results offset=slave bundle=gmem1
+//@each
+#pragma HLS interface m_axi port=results@_ offset=slave bundle=gmem@BUNDLE
+//@end
 #pragma HLS interface s_axilite port=frames
 #pragma HLS interface s_axilite port=return
 #pragma HLS dataflow
   blendir::stream<input_word> in("memory_in");
 #pragma HLS stream variable=in depth=64
-  blendir::stream<output_word> out("memory_out");
-#pragma HLS stream variable=out depth=16
+//@each
+  blendir::stream<@WORD> out@_("memory_out@_");
+#pragma HLS stream variable=out@_ depth=16
+//@end
   read_frames(frames_in, in, frames);
-  top(in, out, frames);
-  write_results(out, results, frames);
+  top(in, @STREAMS, frames);
+//@each
+  write_results@_(out@_, results@_, frames);
+//@end
 }

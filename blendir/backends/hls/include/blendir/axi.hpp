@@ -1,5 +1,6 @@
-/// The boundary of the design: AXI4-Stream words. The tool's own type is for ports of its top
-/// function only; with BLENDIR_INSIDE, where another function calls the design, words are plain.
+/// The boundary of the design: AXI4-Stream words. The tool accepts its own word type only at the
+/// ports of the top function. With BLENDIR_INSIDE, another function calls the design, and words are
+/// plain.
 #ifndef BLENDIR_AXI_HPP
 #define BLENDIR_AXI_HPP
 
@@ -56,7 +57,7 @@ inline const bits<N>& trace_payload(const axi_word<N>& word) {
 
 #endif
 
-/// The low N bits of each NI-bit word, P beats per frame: P cycles. TLAST is ignored.
+/// Writes the low N bits of each NI-bit word, P beats per frame: P cycles. TLAST is ignored.
 template <typename Cfg>
 void axi_source(stream<axi_word<Cfg::NI>>& in, stream<bits<Cfg::N>>& out, unsigned frames) {
   static_assert(Cfg::N <= Cfg::NI && Cfg::NI % 8 == 0, "whole bytes holding the payload");
@@ -68,8 +69,8 @@ void axi_source(stream<axi_word<Cfg::NI>>& in, stream<bits<Cfg::N>>& out, unsign
   }
 }
 
-/// One NO-bit word per element, sign- or zero-extended, from P positions of V elements in
-/// ceil(V/G) beats of G; TLAST on the last word of a frame. P*V cycles per frame.
+/// Writes one NO-bit word per element, sign- or zero-extended, from P positions of V elements in
+/// ceil(V/G) beats of G. TLAST marks the last word of a frame. P*V cycles per frame.
 template <typename Cfg>
 void axi_sink(stream<bits<Cfg::G * Cfg::E>>& in, stream<axi_word<Cfg::NO>>& out,
               unsigned frames) {
@@ -79,7 +80,7 @@ void axi_sink(stream<bits<Cfg::G * Cfg::E>>& in, stream<axi_word<Cfg::NO>>& out,
   counter<Cfg::V> v = 0;
   counter<Cfg::G> g = 0;
   counter<Cfg::P> position = 0;
-  const count_t cycles = count_t(frames) * count_t(Cfg::P * Cfg::V);
+  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, Cfg::V));
   for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     if (g == 0) beat = in.read();

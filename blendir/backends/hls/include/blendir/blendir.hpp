@@ -2,7 +2,9 @@
 #ifndef BLENDIR_BLENDIR_HPP
 #define BLENDIR_BLENDIR_HPP
 
+#include "argmax.hpp"
 #include "axi.hpp"
+#include "depthwise.hpp"
 #include "elementwise.hpp"
 #include "levels.hpp"
 #include "layer_norm.hpp"

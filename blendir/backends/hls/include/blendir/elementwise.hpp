@@ -13,7 +13,7 @@ template <typename Cfg>
 struct beat_plan {
   static_assert(Cfg::C % Cfg::G == 0, "the group divides the channels");
   static const int groups = Cfg::C / Cfg::G;
-  static const int beats = Cfg::P * groups;  // per frame
+  static const long long beats = product_of(Cfg::P, groups);  // per frame
 };
 
 /// out = saturate_EO(round((a*x + b) / 2^SHIFT)), a and b those of x < k or of x >= k: entries 2*e
@@ -25,7 +25,7 @@ void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cf
                       const sint<Cfg::AB> a[Cfg::G][2 * Cfg::ENTRIES],
                       const sint<Cfg::BB> b[Cfg::G][2 * Cfg::ENTRIES], unsigned frames) {
   typedef beat_plan<Cfg> plan;
-  static_assert(plan::beats % (Cfg::ENTRIES * Cfg::HOLD) == 0, "entries fill a frame");
+  static_assert(plan::beats % product_of(Cfg::ENTRIES, Cfg::HOLD) == 0, "entries fill a frame");
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
   const int PRODUCT = input::width + Cfg::AB, TOTAL = max_of(PRODUCT, Cfg::BB) + 1;
 #pragma HLS array_partition variable=k complete dim=1

@@ -1,5 +1,5 @@
-/// What C-simulation does when a FIFO is empty or full: it stops, or with BLENDIR_BOUNDED it lets
-/// another process run. Include stream.hpp instead.
+/// FIFO state for C-simulation. At an empty or full FIFO the program ends, or with BLENDIR_BOUNDED
+/// another process runs. Include stream.hpp instead.
 #ifndef BLENDIR_FIFO_HPP
 #define BLENDIR_FIFO_HPP
 
@@ -28,7 +28,7 @@ namespace blendir {
   std::_Exit(3);
 }
 
-/// A FIFO whatever its beats are: it holds head..tail; depth 0 has no limit.
+/// A FIFO of any type of beat: it holds the beats head..tail. Depth 0 means no limit.
 struct fifo_state {
   std::string name;
   std::size_t depth, head, tail;
@@ -40,8 +40,8 @@ struct fifo_state {
 
 const bool bounded = true;
 
-/// Processes as coroutines of one thread: who reads an empty FIFO or writes a full one waits. When
-/// all wait, the FIFO at fault is named and the program ends with status 3.
+/// Runs processes as coroutines of one thread. A process that reads an empty FIFO or writes a full
+/// one waits. If all wait, the program names the FIFO at fault and ends with status 3.
 class dataflow {
  public:
   /// Adds a process, in the order of the graph.
@@ -66,7 +66,7 @@ class dataflow {
     explain();
   }
 
-  /// Called inside a process: lets others run until the FIFO has a beat, or room.
+  /// Called by a process: lets others run until the FIFO has a beat to read, or room to write.
   static void wait(const fifo_state& fifo, bool writes) {
     dataflow& all = *running();
     process& self = *all.processes_[all.current_];
@@ -96,7 +96,7 @@ class dataflow {
     self.done = true;
   }
 
-  /// Turns to the next process that can move, downstream first; false if there is none.
+  /// Selects the next process that can continue, downstream first; false if there is none.
   bool next() {
     for (std::size_t tried = 0; tried < processes_.size(); ++tried) {
       current_ = current_ + 1 < processes_.size() ? current_ + 1 : 0;
@@ -108,8 +108,8 @@ class dataflow {
     return false;
   }
 
-  /// Ends the program if a process is left. The last one that waits to write is at fault: the
-  /// reader of its FIFO does not wait for room, so it waits for another FIFO to fill.
+  /// Ends the program if a process has not finished. The last process that waits to write is at
+  /// fault: the reader of its full FIFO waits for a beat of another FIFO.
   void explain() const {
     const process* fault = nullptr;
     for (std::size_t i = 0; i < processes_.size(); ++i) {
@@ -124,7 +124,7 @@ class dataflow {
     std::_Exit(3);
   }
 
-  static const std::size_t STACK = std::size_t(64) << 20;  // pages that stay unused are never touched
+  static const std::size_t STACK = std::size_t(64) << 20;  // unused pages take no memory
   std::vector<std::unique_ptr<process> > processes_;
   std::size_t current_ = 0;
   ucontext_t home_;

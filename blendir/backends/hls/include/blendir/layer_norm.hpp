@@ -1,4 +1,4 @@
-/// layer_norm: the elements of each position, standardized by their own mean and variance.
+/// layer_norm: standardizes the elements of each position by their mean and variance.
 #ifndef BLENDIR_LAYER_NORM_HPP
 #define BLENDIR_LAYER_NORM_HPP
 
@@ -12,8 +12,8 @@ struct root_t {
   num<7> pairs;
 };
 
-/// 1 / sqrt(v) for v of W bits from 1 on, within 2^-16 of itself: a seed for the leading 9 of 24
-/// bits, 11 of it after the point, and one Newton step.
+/// 1 / sqrt(v) for v >= 1 of W bits, with a relative error below 2^-16. The leading 9 bits of the
+/// 24-bit radicand select a seed with 11 fractional bits; one Newton step refines it.
 template <int W>
 inline root_t reciprocal_root(num<W> v, const bits<12> seeds[384]) {
 #pragma HLS inline
@@ -45,9 +45,10 @@ struct norm_plan {
   static const int SPREAD = Cfg::SB;                                // C*squares - sum^2 + epsilon
 };
 
-/// out = saturate_EO(round((gamma*u + beta) / 2^SHIFT)) with u = 2^16 * (C*x - sum) / sqrt(C*squares -
-/// sum^2 + epsilon), rounded, sum and squares over the C elements of a position. A position leaves
-/// while the next one is read: P*(C/G) cycles per frame and C/G more at the end of a run.
+/// out = saturate_EO(round((gamma*u + beta) / 2^SHIFT)) with u = round(2^16 * (C*x - sum) /
+/// sqrt(C*squares - sum^2 + epsilon)). sum and squares are over the C elements of a position. A
+/// position is written while the next one is read: P*(C/G) cycles per frame, and C/G more at the
+/// end of a run.
 template <typename Cfg>
 void layer_norm(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
                 const sint<Cfg::AB> gamma[Cfg::G][beat_plan<Cfg>::groups],
@@ -61,7 +62,7 @@ void layer_norm(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>
   const int PRODUCT = Cfg::UB + Cfg::AB, TOTAL = max_of(PRODUCT, Cfg::BB) + 1;
 #pragma HLS array_partition variable=gamma complete dim=1
 #pragma HLS array_partition variable=beta complete dim=1
-  // An element leaves GROUPS cycles after it came: a delay line, not an addressed memory.
+  // An element is needed again GROUPS cycles later: a delay line, not an addressed memory.
   bits<G * Cfg::E> kept[GROUPS];
 #pragma HLS array_partition variable=kept complete dim=1
   for (int c = 0; c < GROUPS; ++c) {

@@ -8,8 +8,8 @@
 
 namespace blendir {
 
-/// out = LOWEST + STEP * (how many of L thresholds hold), EO signed bits; threshold l of element g
-/// of a beat holds where (x >= t[g*L + l]) xor inv[g]. P*(C/G) cycles per frame.
+/// out = LOWEST + STEP * (number of the L thresholds that hold), EO signed bits. Threshold l of
+/// element g of a beat holds if (x >= t[g*L + l]) xor inv[g]. P*(C/G) cycles per frame.
 template <typename Cfg>
 void multi_threshold(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
                      const sint<Cfg::TB> t[Cfg::G * Cfg::L][beat_plan<Cfg>::groups],

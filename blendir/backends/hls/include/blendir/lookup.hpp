@@ -1,4 +1,4 @@
-/// lookup: a function of single elements, from a table.
+/// lookup: a function of single elements, by a table.
 #ifndef BLENDIR_LOOKUP_HPP
 #define BLENDIR_LOOKUP_HPP
 
@@ -6,8 +6,8 @@
 
 namespace blendir {
 
-/// out = table[x - LOW], LOW the lowest integer of E bits. A table has two ports: elements 2*i and
-/// 2*i + 1 of a beat share copy i.
+/// out = table[x - LOW], where LOW is the lowest integer of E bits. A memory has two ports:
+/// elements 2*i and 2*i + 1 of a beat read copy i of the table.
 template <typename Cfg>
 void lookup(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
             const sint<Cfg::EO> table[(Cfg::G + 1) / 2][1 << Cfg::E], unsigned frames) {

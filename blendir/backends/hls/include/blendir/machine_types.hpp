@@ -100,7 +100,8 @@ template <int N>
 struct lane_type<N, true> {
   typedef bits<N> type;
 };
-/// N bits of a table: a plain word up to 64, of which g++ takes a million in a second.
+/// N bits of a table: a plain word up to 64 bits, because g++ compiles a million of them per
+/// second.
 template <int N>
 using lanes = typename lane_type<N>::type;
 
@@ -115,7 +116,7 @@ using sint = typename number<N>::stored;
 template <int W>
 using num = typename number<W>::computed;
 
-/// M bits into / out of a payload; narrow and wide M differ only in the number of words.
+/// Reads or writes M bits of a payload. Narrow and wide M differ only in the number of words.
 template <int M, bool WIDE = (M > 64)>
 struct bit_field {
   template <typename T>

@@ -1,6 +1,7 @@
 /// Matrix-vector units: one flat loop over positions, output folds and input folds.
-/// A vector of V elements arrives in SF = ceil(V/SIMD) beats and is kept while NF = OUT/PE folds
-/// of output channels are computed: OH*OW*NF*SF cycles per frame, fold nf outermost.
+/// A vector of V elements is read in SF = ceil(V/SIMD) beats (input folds). It is kept while NF =
+/// OUT/PE groups of output channels (output folds) are computed: OH*OW*NF*SF cycles per frame. The
+/// loop over output folds is outside the loop over input folds.
 #ifndef BLENDIR_MVU_HPP
 #define BLENDIR_MVU_HPP
 
@@ -19,7 +20,7 @@ struct mvu_plan {
   typedef num<bits_for(SF * Cfg::SIMD) + 1> count_type;  // of lanes of a vector
 };
 
-/// Position of a matrix-vector unit: input fold, output fold, weight tile, border class.
+/// Loop state of a matrix-vector unit: input fold, output fold, weight tile, border class.
 template <typename Cfg>
 struct mvu_position {
   typedef mvu_plan<Cfg> plan;
@@ -32,13 +33,14 @@ struct mvu_position {
   bool first() const { return sf == 0; }
   bool last() const { return sf == plan::SF - 1; }
   /// Index (row class * RX + column class) * NF + nf into a border or bias table.
-  int border(const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW]) const {
+  template <typename Row, typename Column>
+  int border(const Row row_class[Cfg::OH], const Column col_class[Cfg::OW]) const {
 #pragma HLS inline
     if (Cfg::RY * Cfg::RX == 1) return nf;
     const int row = row_class[y], column = col_class[x];
     return (row * Cfg::RX + column) * plan::NF + nf;
   }
-  /// Move on by RUN input folds, 1 or a whole output fold.
+  /// Advances by RUN input folds: one, or all of an output fold.
   template <int RUN>
   void step() {
 #pragma HLS inline
@@ -94,7 +96,7 @@ template <typename Cfg, typename Sum, int N>
 Sum unequal_bits(const bits<N>& beat, const bits<N>& weight) {
 #pragma HLS inline
   typedef mvu_plan<Cfg> plan;
-  // XORs with constants, or behind the choice between a fresh and a held vector, cost nothing.
+  // An XOR with a constant, or after the multiplexer between a new and a kept beat, costs nothing.
   const bool FUSED = plan::NF * plan::SF > 1 && (plan::NF == 1 || Cfg::PE > 1);
   return FUSED ? Sum(count_differences<N>(beat, weight)) : Sum(popcount<N>(bits<N>(beat ^ weight)));
 }
@@ -103,11 +105,11 @@ Sum unequal_bits(const bits<N>& beat, const bits<N>& weight) {
 /// +-1 dot product plus a constant per border class, for output channel o = nf*PE + pe. Unused
 /// lanes of the last beat are 0 in both operands. Writes PE accumulators of ACC bits at the end of
 /// each fold.
-template <typename Cfg>
+template <typename Cfg, typename Row, typename Column>
 void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
                 const lanes<Cfg::SIMD> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF],
                 const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
-                const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+                const Row row_class[Cfg::OH], const Column col_class[Cfg::OW],
                 unsigned frames) {
   typedef mvu_plan<Cfg> plan;
   typedef typename plan::count_type sum_t;
@@ -121,12 +123,12 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
 #pragma HLS unroll
     differ[pe] = 0;
   }
-  // C-simulation takes a whole fold per round, so that its inner loop has constant bounds;
-  // hardware takes one cycle per round. The order of reads, sums and writes is the same.
+  // C-simulation computes a whole output fold per round, so that its inner loop has constant
+  // bounds. Hardware has one cycle per round. The order of reads, sums and writes is the same.
   const int RUN = synthesis ? 1 : plan::SF;
   mvu_position<Cfg> at;
   const count_t rounds =
-      count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * (plan::SF / RUN));
+      count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF, plan::SF / RUN));
   for (count_t n = 0; n != rounds; ++n) {
 #pragma HLS pipeline II=1 style=flp
     for (int run = 0; run < RUN; ++run) {
@@ -149,12 +151,12 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
 
 /// out[o] = saturate_EO(round((sum_v in[v]*weight[o][v] + bias[class][o]) / 2^SHIFT)), the sum in
 /// ACC bits. Elements of E bits (signed if IS_SIGNED) in beats of SIMD; PE outputs per beat.
-template <typename Cfg>
+template <typename Cfg, typename Row, typename Column>
 void fixed_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::EO>>& out,
                const sint<Cfg::WB> weights[Cfg::PE][mvu_plan<Cfg>::NF * mvu_plan<Cfg>::SF]
                                           [Cfg::SIMD],
                const sint<Cfg::BB> bias[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
-               const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+               const Row row_class[Cfg::OH], const Column col_class[Cfg::OW],
                unsigned frames) {
   typedef mvu_plan<Cfg> plan;
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
@@ -178,7 +180,7 @@ void fixed_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::
   }
 #endif
   mvu_position<Cfg> at;
-  const count_t cycles = count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * plan::SF);
+  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF, plan::SF));
   for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     if (at.nf == 0) {

@@ -12,8 +12,8 @@ template <int W, int SHIFT, int ROUND>
 struct rounding {
   static_assert(ROUND == 0 || ROUND == 1, "0 half up, 1 half even");
   static const int up = SHIFT < 0 ? -SHIFT : 0;
-  static const int down = SHIFT > 0 ? SHIFT : 0;
-  static const int inner = max_of(W + up, down + 1) + (SHIFT > 0 ? 1 : 0);
+  static const int down = SHIFT > 0 ? min_of(SHIFT, W) : 0;  // a number that is shifted out completely is 0
+  static const int inner = W + up + (SHIFT > 0 ? 1 : 0);
   static const int width = inner - down;
 };
 

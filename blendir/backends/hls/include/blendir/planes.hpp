@@ -23,7 +23,7 @@ struct plane_beat {
   typedef bits<width> type;
 };
 
-/// The planes of a beat one after another, SIMD bits each: wires.
+/// The planes of a beat one after another, SIMD bits each. It costs only wires.
 template <typename Cfg>
 typename plane_beat<Cfg>::type by_plane(const bits<Cfg::SIMD * Cfg::E>& beat) {
 #pragma HLS inline
@@ -42,7 +42,8 @@ typename plane_beat<Cfg>::type by_plane(const bits<Cfg::SIMD * Cfg::E>& beat) {
   return result;
 }
 
-/// Sum over planes i of a beat and j of the weights of step[i] * 2^j * (their unequal bits).
+/// Sum over planes i of a beat and planes j of the weights: step[i] * 2^j * (number of unequal
+/// bits).
 template <typename Cfg, typename Sum>
 Sum weighted_counts(const typename plane_beat<Cfg>::type& beat,
                     const bits<Cfg::SIMD * Cfg::WP>& weight) {
@@ -69,18 +70,18 @@ Sum weighted_counts(const typename plane_beat<Cfg>::type& beat,
   return sum;
 }
 
-/// acc[o] = base[class][o] - sum over planes i of in and j of weight[o] of
-/// step[i] * 2^j * popcount(plane i of in xor plane j of weight[o]) modulo 2^ACC, for output channel
-/// o = nf*PE + pe; step[i] is what the plane's bit adds to an element of E bits (signed if
-/// IS_SIGNED), and PLACES has a 1 for each bit that is a plane. A tile of weights holds WP planes of
-/// SIMD bits; unused lanes of the last beat are 0 in both operands. Counts add up in SUM bits.
-/// Writes PE accumulators of ACC bits at the end of each fold.
-template <typename Cfg>
+/// acc[o] = base[class][o] - (sum over planes i of in and planes j of weight[o]: step[i] * 2^j *
+/// popcount(plane i of in xor plane j of weight[o])) modulo 2^ACC, for output channel o = nf*PE +
+/// pe. step[i] is the value of the plane's bit in an element of E bits (signed if IS_SIGNED).
+/// PLACES has a 1 for each bit that is a plane. A tile of weights holds WP planes of SIMD bits.
+/// Unused lanes of the last beat are 0 in both operands. Sums of counts have SUM bits. Writes PE
+/// accumulators of ACC bits at the end of each output fold.
+template <typename Cfg, typename Row, typename Column>
 void plane_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& out,
                const lanes<Cfg::SIMD * Cfg::WP> weights[Cfg::PE][mvu_plan<Cfg>::NF *
                                                                  mvu_plan<Cfg>::SF],
                const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF],
-               const unsigned char row_class[Cfg::OH], const unsigned char col_class[Cfg::OW],
+               const Row row_class[Cfg::OH], const Column col_class[Cfg::OW],
                unsigned frames) {
   typedef mvu_plan<Cfg> plan;
   typedef num<Cfg::SUM> sum_t;
@@ -95,11 +96,11 @@ void plane_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::
 #pragma HLS unroll
     counted[pe] = 0;
   }
-  // C-simulation takes a whole fold per round, as in binary_mvu.
+  // C-simulation computes a whole output fold per round, as in binary_mvu.
   const int RUN = synthesis ? 1 : plan::SF;
   mvu_position<Cfg> at;
   const count_t rounds =
-      count_t(frames) * count_t(Cfg::OH * Cfg::OW * plan::NF * (plan::SF / RUN));
+      count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF, plan::SF / RUN));
   for (count_t n = 0; n != rounds; ++n) {
 #pragma HLS pipeline II=1 style=flp
     for (int run = 0; run < RUN; ++run) {

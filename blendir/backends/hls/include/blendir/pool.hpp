@@ -1,4 +1,4 @@
-/// pool: reduction over the taps of windows that lie side by side.
+/// pool: reduction over windows that lie side by side, without overlap.
 #ifndef BLENDIR_POOL_HPP
 #define BLENDIR_POOL_HPP
 
@@ -16,10 +16,10 @@ inline T combined(T old, T x) {
   return T(old | x);
 }
 
-/// out[c] = sum (KIND 0), maximum (1) or bitwise or (2) over the elements c of ROWS x RUN vectors of
-/// C: RUN that follow one another in each of ROWS rows of OW*RUN vectors, P results per frame, in
-/// beats of G. Elements of EO bits keep the signedness of the input. A group leaves in the cycle in
-/// which its last element arrives: P*ROWS*RUN*(C/G) cycles per frame.
+/// out[c] = sum (KIND 0), maximum (1) or bitwise or (2) over the elements c of a window of ROWS x
+/// RUN positions: RUN neighbors in each of ROWS rows of OW*RUN positions. P windows per frame, C
+/// elements per position, in beats of G. Elements of EO bits keep the signedness of the input. A
+/// group is written in the cycle that reads its last element: P*ROWS*RUN*(C/G) cycles per frame.
 template <typename Cfg>
 void pool(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out,
           unsigned frames) {
@@ -31,10 +31,10 @@ void pool(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out
   static_assert(Cfg::EO >= Cfg::E + (Cfg::KIND == 0 && TAPS > 1 ? bits_for(TAPS - 1) : 0),
                 "the result needs more bits");
   typedef num<Cfg::EO + 1> value_t;
-  // A group meets its partial result GROUPS cycles later: a delay line, not an addressed memory.
+  // The next element of a group comes GROUPS cycles later: a delay line, not an addressed memory.
   value_t partial[GROUPS][G];
 #pragma HLS array_partition variable=partial complete dim=0
-  // Results of the rows above; no row reads what it writes, so that nothing waits for a memory.
+  // Results of the rows above. No row reads its own memory, so nothing waits for a memory.
   value_t lines[LINES][ROWS > 1 ? CELLS : 1][G];
 #pragma HLS array_partition variable=lines complete dim=1
 #pragma HLS array_partition variable=lines complete dim=3
@@ -56,7 +56,7 @@ void pool(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out
   counter<RUN> tap = 0;
   counter<CELLS> cell = 0;
   counter<ROWS> row = 0;
-  const count_t cycles = count_t(frames) * count_t(Cfg::P * TAPS * GROUPS);
+  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, TAPS, GROUPS));
   for (count_t n = 0; n != cycles; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bits<G * Cfg::E> beat = in.read();

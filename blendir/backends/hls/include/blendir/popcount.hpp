@@ -16,7 +16,7 @@ inline bit_t majority(bit_t a, bit_t b, bit_t c) {
   return bit_t((a & b) | (a & c) | (b & c));
 }
 
-/// The three digits of a+b+c+d+e+f (0..6), each a function of the six inputs alone.
+/// The three bits of a+b+c+d+e+f (0..6). Each is a function of the six inputs: one LUT6.
 inline bit_t six_ones(bit_t a, bit_t b, bit_t c, bit_t d, bit_t e, bit_t f) {
 #pragma HLS inline
   return bit_t(a ^ b ^ c ^ d ^ e ^ f);
@@ -41,8 +41,8 @@ inline void add_pairs(const bits<W> in[M], bits<W + 1> out[(M + 1) / 2]) {
   if (M % 2 == 1) out[(M - 1) / 2] = bits<W + 1>(in[M - 1]);
 }
 
-/// Population count in 6:3 groups followed by eight levels of exact-width adders (N <= 1024);
-/// levels beyond the last pair only pass the value on.
+/// Population count: groups of six bits, then eight levels of adders of exact width (N <= 1024).
+/// Levels after the last pair only pass the value on.
 template <int N>
 inline popcount_t<N> popcount_groups(const bits<N>& x) {
 #pragma HLS inline
@@ -117,8 +117,8 @@ inline popcount_t<N> popcount(const bits<N>& x) {
 #endif
 }
 
-/// Ones in a xor b: three lanes become the two digits of their count, functions of six inputs
-/// again, so that the XORs cost nothing.
+/// Number of ones in a xor b: three lanes become the two bits of their count. These are functions
+/// of six inputs again, so the XORs cost nothing.
 template <int N>
 inline popcount_t<N> difference_groups(const bits<N>& a, const bits<N>& b) {
 #pragma HLS inline

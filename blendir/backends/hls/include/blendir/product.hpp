@@ -6,8 +6,8 @@
 
 namespace blendir {
 
-/// out = saturate_EO(round(a*b / 2^SHIFT)), a of EA and b of EB bits. A position of b serves HELD
-/// positions of a (HELD divides P): it is read with the first of them.
+/// out = saturate_EO(round(a*b / 2^SHIFT)), a of EA and b of EB bits. A position of b is the factor
+/// of HELD positions of a (HELD divides P). It is read with the first of them.
 template <typename Cfg>
 void product(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>& b,
              stream<bits<Cfg::G * Cfg::EO>>& out, unsigned frames) {
@@ -15,7 +15,7 @@ void product(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>& 
   typedef element<Cfg::EB, Cfg::SIGNED_B != 0> right;
   const int WA = left::width, WB = right::width, GROUPS = beat_plan<Cfg>::groups;
   static_assert(Cfg::P % Cfg::HELD == 0, "held positions fill a frame");
-  // A factor meets its next element GROUPS cycles later: a delay line, not an addressed memory.
+  // The next element for a factor comes GROUPS cycles later: a delay line, not an addressed memory.
   bits<Cfg::G * Cfg::EB> kept[GROUPS];
 #pragma HLS array_partition variable=kept complete dim=1
   for (int c = 0; c < GROUPS; ++c) {

@@ -1,7 +1,7 @@
-/// stream<T>: first-in first-out channel with blocking reads. In C-simulation it is unbounded, a
-/// read of an empty stream ends the program with status 3, and BLENDIR_TRACE (a directory)
-/// records every beat in <directory>/<name>.bin, ceil(N/8) little-endian bytes each. With
-/// BLENDIR_BOUNDED, on machine words, streams have the depth that is given and processes wait.
+/// stream<T>: a FIFO with blocking reads. In C-simulation it is unbounded, and a read of an empty
+/// stream ends the program with status 3. With BLENDIR_TRACE (a directory), <directory>/<name>.bin
+/// records every beat in ceil(N/8) little-endian bytes. With BLENDIR_BOUNDED (machine words only),
+/// a stream has the given depth, and processes wait.
 #ifndef BLENDIR_STREAM_HPP
 #define BLENDIR_STREAM_HPP
 
@@ -36,14 +36,14 @@ using stream = hls::stream<T>;
 
 #else
 
-/// The payload whose bits a trace records; a type with side channels overloads it.
+/// The payload that a trace records; types with side channels overload this function.
 template <typename T>
 inline const T& trace_payload(const T& value) {
   return value;
 }
 
 #ifdef BLENDIR_TRACE
-/// Appends beats to the stream's file; the first stream of a name in the process empties it.
+/// Appends beats to the file of a stream. The first stream with a name empties its file.
 class stream_trace {
  public:
   explicit stream_trace(const std::string& name) {
@@ -107,7 +107,7 @@ class stream : public hls::stream<T> {
 
 #else
 
-/// Memory of streams that are gone, for the next ones: a frame at a time, nothing is allocated.
+/// Memory of destroyed streams, which new streams reuse: later frames allocate nothing.
 template <typename T>
 inline std::vector<std::vector<T> >& spare_cells() {
   static thread_local std::vector<std::vector<T> > spare;
@@ -146,12 +146,12 @@ class stream {
     if (state_.tail == room_) make_room();
     data_[state_.tail++] = value;
   }
-  /// For test benches only: processes never ask.
+  /// For test benches only; processes do not call it.
   bool empty() const { return state_.empty(); }
   std::size_t size() const { return state_.tail - state_.head; }
 
  private:
-  /// Reuse the cells already read once they are half of all, else double.
+  /// Reuses the cells that were read if they are half of all or more, else doubles the memory.
   void make_room() {
     const std::size_t head = state_.head;
     if (2 * head >= room_) {

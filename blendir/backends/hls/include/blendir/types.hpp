@@ -1,7 +1,6 @@
 /// Number types: bits<N> (unsigned payload), lanes<N> (bits in a table), sint<N> (signed table
-/// entry), num<W> (signed arithmetic value) and counters, with accessors that mean the same on both
-/// type layers.
-/// ap_uint / ap_int when synthesising or with BLENDIR_AP; machine words otherwise.
+/// entry), num<W> (signed arithmetic value) and counters. They are ap_uint / ap_int in synthesis or
+/// with BLENDIR_AP, and machine words otherwise. The accessors are the same for both.
 #ifndef BLENDIR_TYPES_HPP
 #define BLENDIR_TYPES_HPP
 
@@ -111,7 +110,12 @@ namespace blendir {
 
 #endif
 
-/// Loop counters: over whole runs, and over 0..MAX.
+/// A product of sizes, such as a number of cycles, in 64 bits.
+constexpr long long product_of(long long a, long long b, long long c = 1, long long d = 1) {
+  return a * b * c * d;
+}
+
+/// Loop counters: over a whole run, and over 0..MAX.
 #ifdef __SYNTHESIS__
 typedef ap_uint<48> count_t;
 template <int MAX>
@@ -143,7 +147,7 @@ inline void put(T& payload, int i, const U& value) {
   place<E>(payload, i * E, value);
 }
 
-/// Element i as an arithmetic value, whatever its signedness.
+/// Element i as a signed arithmetic value; unsigned elements get one bit more.
 template <int E, bool IS_SIGNED>
 struct element {
   static const int width = IS_SIGNED ? E : E + 1;
@@ -155,8 +159,8 @@ struct element {
   }
 };
 
-/// A literal of any width from 64-bit words, least significant first; of machine words a constant
-/// expression, so that g++ makes no code to fill tables.
+/// A literal of any width from 64-bit words, least significant first. On machine words it is a
+/// constant expression, so that g++ makes no code to fill tables.
 #ifdef BLENDIR_AP_TYPES
 template <int N, typename... Words>
 inline bits<N> from_words(Words... words) {
@@ -178,7 +182,7 @@ constexpr bits<N> from_words(Words... words) {
 }
 #endif
 
-/// What C-simulation leaves in a memory cell before its first write; no result depends on it.
+/// The content of a memory cell before its first write in C-simulation. No result depends on it.
 template <int N>
 inline bits<N> unwritten() {
   bits<N> result = 0;

@@ -17,12 +17,18 @@ int main(int argc, char** argv) {
   xrt::device device(0);
   xrt::kernel kernel(device, device.load_xclbin(argv[1]), "top_memory");
   xrt::bo input(device, frames.size(), kernel.group_id(0));
-  xrt::bo output(device, std::size_t(count) * RESULT_BYTES, kernel.group_id(1));
+//@each
+  xrt::bo output@_(device, std::size_t(count) * @RESULT, kernel.group_id(@BUNDLE));
+//@end
   input.write(frames.data());
   input.sync(XCL_BO_SYNC_BO_TO_DEVICE);
-  kernel(input, output, count).wait();
-  output.sync(XCL_BO_SYNC_BO_FROM_DEVICE);
+  kernel(input, @OUTPUTS, count).wait();
+//@each
+  output@_.sync(XCL_BO_SYNC_BO_FROM_DEVICE);
+//@end
   std::vector<char> results(std::size_t(count) * RESULT_BYTES);
-  output.read(results.data());
+//@each
+  output@_.read(results.data()@AFTER);
+//@end
   std::ofstream(argv[3], std::ios::binary).write(results.data(), static_cast<std::streamsize>(results.size()));
 }

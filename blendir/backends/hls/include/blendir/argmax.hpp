@@ -1,0 +1,55 @@
+/// argmax: the place of the largest element of each position.
+#ifndef BLENDIR_ARGMAX_HPP
+#define BLENDIR_ARGMAX_HPP
+
+#include "stream.hpp"
+#include "types.hpp"
+
+namespace blendir {
+
+/// out = the place, in EO bits, of the largest of the C elements of a position, of equal ones the
+/// first. P positions per frame in beats of G; written with the last beat: P*(C/G) cycles per frame.
+template <typename Cfg>
+void argmax(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::EO>>& out, unsigned frames) {
+  typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
+  const int G = Cfg::G, GROUPS = Cfg::C / G;
+  static_assert(Cfg::C % Cfg::G == 0, "the group divides the elements");
+  static_assert(Cfg::EO >= bits_for(Cfg::C - 1), "every place has a number");
+  num<input::width> best = 0;
+  counter<Cfg::C> place = 0;
+  counter<Cfg::C> first = 0;
+  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, GROUPS));
+  for (count_t n = 0; n != cycles; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    const bits<G * Cfg::E> beat = in.read();
+    num<input::width> value[G];
+    counter<G> at[G];
+#pragma HLS array_partition variable=value complete dim=1
+#pragma HLS array_partition variable=at complete dim=1
+    for (int g = 0; g < G; ++g) {
+#pragma HLS unroll
+      value[g] = input::get(beat, g);
+      at[g] = g;
+    }
+    for (int level = 0; level < bits_for(G); ++level) {
+#pragma HLS unroll
+      for (int g = 0; g < G; ++g) {
+#pragma HLS unroll
+        const int other = g + (1 << level);
+        if (g % (2 << level) == 0 && other < G && value[other] > value[g]) {
+          value[g] = value[other];
+          at[g] = at[other];
+        }
+      }
+    }
+    if (first == 0 || value[0] > best) {
+      best = value[0];
+      place = counter<Cfg::C>(first + at[0]);
+    }
+    if (advance<Cfg::C - G, G>(first)) out.write(bits<Cfg::EO>(place));
+  }
+}
+
+}  // namespace blendir
+
+#endif  // BLENDIR_ARGMAX_HPP

@@ -1,0 +1,3 @@
+"""
+What hardware makes of processes: timing, FIFOs, cost, devices, and the search for a design.
+"""

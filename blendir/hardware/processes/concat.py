@@ -1,0 +1,40 @@
+"""
+The process that joins frames or positions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blendir.dialects import stream
+from blendir.hardware.primitives import Cost
+from blendir.hardware.processes.base import Firing, Folding, Function
+from blendir.hardware.processes.beatwise import BeatwiseProcess
+from blendir.hardware.processes.unit import Unit
+
+
+class Concat(BeatwiseProcess[stream.ConcatOp]):
+    """
+    A cycle per beat: all of the first operand's part, then all of the second's.
+    """
+
+    latency = 3
+    functions = (Function("concat", 2, 1),)
+
+    def firing(self, frames: int) -> Firing:
+        blocks, first, second = self.op.parts
+        first, beats = (count // self.result.group.data for count in (first, first + second))
+        starts = np.arange(blocks * frames)[:, None] * beats
+        reads = [(starts + np.arange(*span)).reshape(-1) for span in ((0, first), (first, beats))]
+        return Firing(starts.size * beats, reads, [np.arange(starts.size * beats)])
+
+    def frames_awaited(self) -> int:
+        return 0
+
+    def cost(self, folding: Folding) -> Cost:
+        return Cost()
+
+    def unit(self) -> Unit:
+        (blocks, first, second), kind = self.op.parts, self.source
+        lengths = {"CA": first, "CB": second}
+        return Unit("concat", {"P": blocks, **lengths, "G": kind.group.data, "E": kind.format.width})

@@ -1,0 +1,3 @@
+"""
+Batch normalization and scales folded into weights and thresholds.
+"""

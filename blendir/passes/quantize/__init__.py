@@ -1,0 +1,3 @@
+"""
+Fixed point: formats from what is known of values.
+"""

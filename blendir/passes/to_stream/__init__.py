@@ -1,0 +1,3 @@
+"""
+Processes and streams out of operations on tensors.
+"""

@@ -1,0 +1,3 @@
+"""
+The report of a design: what `report.json` holds, and the page that shows it.
+"""
