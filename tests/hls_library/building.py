@@ -18,8 +18,7 @@ FLAGS = ["-std=c++14", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wno-unknown
 AP_FLAGS = ["-Wno-uninitialized", "-Wno-maybe-uninitialized"]
 BUILDS: dict[str, list[str]] = {
     "native-O0": ["-O0"],
-    "native-O2": ["-O2", "-mpopcnt"],
-    "native-O3-poison": ["-O3", "-DBLENDIR_POISON"],
+    "native-O2-poison": ["-O2", "-mpopcnt", "-DBLENDIR_POISON"],
     "ap-O0-poison": ["-O0", "-DBLENDIR_AP", "-DBLENDIR_POISON"],
     "ap-O2": ["-O2", "-DBLENDIR_AP"],
     "tool-O0": ["-O0", "-DSYNTHESIS_VIEW"],

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hls_library.building import INCLUDE, compiled, executed, flags_of
 
-LAYERS = ["native-O2", "ap-O0-poison"]
+LAYERS = ["native-O2-poison", "ap-O0-poison"]
 
 
 @pytest.mark.parametrize("build", LAYERS)
@@ -92,7 +92,7 @@ def test_trace_files_hold_exactly_the_beats(build: str, tmp_path: Path) -> None:
     assert len(os.listdir(trace)) == len(widths) + 1
 
 
-@pytest.mark.parametrize("build", ["native-O2", "ap-O2"])
+@pytest.mark.parametrize("build", ["native-O2-poison", "ap-O2"])
 def test_zero_frames_read_and_write_nothing(build: str, tmp_path: Path) -> None:
     text = """
 #include <blendir/blendir.hpp>
@@ -116,7 +116,7 @@ int main() {
     "text",
     ['stream<bits<1025>> s("s");', "bits<0> x; (void)x;", "sint<65> x; (void)x;"],
 )
-@pytest.mark.parametrize("build", ["native-O2", "ap-O2"])
+@pytest.mark.parametrize("build", ["native-O2-poison", "ap-O2"])
 def test_unsupported_widths_do_not_compile(build: str, text: str, tmp_path: Path) -> None:
     source = tmp_path / "wide.cpp"
     source.write_text(f"#include <blendir/blendir.hpp>\nusing namespace blendir;\nint main() {{ {text} }}\n")
