@@ -18,13 +18,13 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, Tensor, element_format, tensor_type
 from blendir.dialects.blend.types import PIXELS
-from blendir.dialects.stream import ProcessOp, StreamType
+from blendir.dialects.stream import ProcessOp, StreamType, WindowOp
 from blendir.errors import UserError
 from blendir.interpreter.blend import BlendFunctions, integer_dtype
 from blendir.interpreter.stream import StreamFunctions
 
 CHUNK = 64
-ELEMENTS = 1 << 24
+ELEMENTS = 1 << 22
 """How many elements the largest value of a run may have, where that leaves a frame."""
 NAME = "blend.name"
 """The attribute of a result of `@main` that the model gives a name, as the key of a dictionary."""
@@ -161,9 +161,10 @@ class Recorder(Interpreter.Listener):
 
 def frames_at_once(module: ModuleOp, most: int = CHUNK) -> int:
     """
-    How many frames are run together: at most `most`, and fewer, but at least one, where values are large.
+    How many frames are run together: at most `most`, and fewer, but at least one, where values (not windows) are large.
     """
-    kinds = [value.type for op in main_function(module).body.block.ops for value in op.results]
+    block = main_function(module).body.block
+    kinds = [value.type for op in block.ops if not isinstance(op, ConstantOp | WindowOp) for value in op.results]
     sizes = [kind.positions * kind.length.data for kind in kinds if isinstance(kind, StreamType)]
     sizes += [prod(kind.get_shape()) for kind in kinds if isinstance(kind, TensorType)]
     return min(most, max(1, ELEMENTS // max(sizes, default=1)))
