@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 MEASURED = 8
-"""Calibration frames on which the error of fixed point is measured."""
+"""The most calibration frames on which the error of fixed point is measured."""
 
 
 @dataclass
@@ -143,10 +143,10 @@ def compile_design(
     if target.stage == "stream":
         pipeline.schedule(module, goals, ctx)
     with pipeline.reproducible("emission", module, lambda path: f"blendir-translate --to-{name} {path} -o DIR"):
-        found = reported(target, name, module, goals)
+        vectors, found = test_vectors(module, calibration), reported(target, name, module, goals)
         if calibration is not None:
-            add_quantization(found, quantization_report(stages["folded"], stages["fixed"], calibration[:MEASURED]))
-        contents = target.files(Project(stages, test_vectors(module, calibration), goals))
+            add_quantization(found, quantization_report(stages["folded"], stages["fixed"], vectors[:MEASURED]))
+        contents = target.files(Project(stages, vectors, goals))
         contents |= {f"ir/{stage}.mlir": str(kept) + "\n" for stage, kept in stages.items()} | report_files(found)
     write_folder(out, contents)
     return Build(module, out, found)

@@ -23,7 +23,7 @@ from blendir.dialects import blend
 from blendir.dialects.blend import BlendOp, WordType, tensor_type
 from blendir.dialects.blend.shape import MoveOp
 from blendir.interpreter import run_module
-from blendir.interpreter.run import Outputs, chunks, listed
+from blendir.interpreter.run import Outputs, chunks, frames_at_once, listed
 from blendir.packing import unpack_words
 
 Array = NDArray[Any]
@@ -192,7 +192,7 @@ def verify(
     shapes = layer_shapes(stages["fixed"])
     with tempfile.TemporaryDirectory(prefix="blendir-verify-") as record:
         program = target.program(stages[target.stage], folder, Path(record))
-        for part in chunks(np.asarray(x)):
+        for part in chunks(np.asarray(x), frames_at_once(stages["fixed"])):
             reference, output = tensor_trace(stages["fixed"], part)
             for stage, (trace, y) in others(target, stages, program, part):
                 found, first = compare(reference, trace, shapes, stage, outcome.images)

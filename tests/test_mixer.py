@@ -280,8 +280,8 @@ class TestFrameMemory:
         op = frame_memory(3, 4, group)
         pattern = process_of(op).firing(2)
         assert cycles_per_frame(op) == 12
-        assert pattern.reads[0].tolist() == list(range(24))
-        assert pattern.writes[0].tolist() == list(range(12, 36))
+        assert pattern.reads[0].flat.tolist() == list(range(24))
+        assert pattern.writes[0].flat.tolist() == list(range(12, 36))
 
     def test_takes_two_frames_of_block_ram(self) -> None:
         """

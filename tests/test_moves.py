@@ -192,7 +192,7 @@ def test_a_crop_keeps_no_frame() -> None:
     op.verify()
     pattern = process_of(op).firing(1)
     assert pattern.count == 40
-    assert pattern.writes[0].tolist() == [*range(10, 16), *range(30, 36)]
+    assert pattern.writes[0].flat.tolist() == [*range(10, 16), *range(30, 36)]
     assert process_of(op).cost(Folding(1, 1))["bram18"] == 0
 
 
@@ -207,8 +207,8 @@ def test_an_upsampling_keeps_two_rows() -> None:
     assert op.places.tolist() == order.tolist()
     assert op.block == columns * length
     pattern = process_of(op).firing(1)
-    assert pattern.reads[0].tolist() == [40 * row + at for row in range(rows) for at in range(10)]
-    assert pattern.writes[0].tolist() == list(range(40, 200))
+    assert pattern.reads[0].flat.tolist() == [40 * row + at for row in range(rows) for at in range(10)]
+    assert pattern.writes[0].flat.tolist() == list(range(40, 200))
 
 
 TRANSPOSED = [

@@ -26,6 +26,7 @@ from blendir.hardware.primitives import Cost
 from blendir.hardware.processes import PROCESSES, process_of, require_complete
 from blendir.hardware.processes.base import Firing, Folding, Function, Process, Work, groups, regroup
 from blendir.hardware.processes.unit import Unit, plain_frame
+from blendir.hardware.rows import Rows
 from blendir.hardware.schedule import SchedulePass
 from blendir.hardware.static_schedule import check_schedule
 from blendir.hardware.timing import processes, simulate
@@ -102,10 +103,10 @@ def test_cycles_are_those_of_the_firing(op: ProcessOp) -> None:
         two, three = process.firing(2), process.firing(3)
         assert three.count - two.count == process.cycles(folding)
         for values, firings in ((op.inputs, three.reads), (op.outputs, three.writes)):
-            for value, times in zip(values, firings, strict=False):
+            for value, rows in zip(values, firings, strict=False):
                 kind = stream_type(value)
-                assert len(times) == 3 * kind.positions * kind.beats
-            for times in firings:
+                assert len(rows.flat) == 3 * kind.positions * kind.beats
+            for times in (rows.flat for rows in firings):
                 assert 0 <= times[0]
                 assert (np.diff(times) > 0).all()
                 assert times[-1] < three.count
@@ -142,8 +143,9 @@ class Double(Process[DoubleOp]):
         return (((2, "cycles"), (self.source.positions, "positions"), (beats, "beats")),)
 
     def firing(self, frames: int) -> Firing:
-        every = 2 * np.arange(frames * self.source.positions * self.source.beats)
-        return Firing(2 * len(every), [every], [every + 1])
+        beats = self.source.positions * self.source.beats
+        every = Rows.nest(self.source, frames, 2 * beats, 0, (beats, 2))
+        return Firing(frames, 2 * beats, [every], [every.moved(1)])
 
     def frames_awaited(self) -> int:
         return 0

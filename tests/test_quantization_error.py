@@ -32,7 +32,7 @@ from blendir.tools.designs import errors_against, quantization_warnings
 
 
 def rows_of(module: ModuleOp, fixed: ModuleOp, x: Reals) -> dict[str, Row]:
-    return {row["layer"]: row for row in layer_errors(blendir.lower(module, "folded"), fixed, x)}
+    return {row["layer"]: row for row in layer_errors(blendir.lower(module, "folded"), fixed, x)[0]}
 
 
 def fmt_of(op: BlendOp) -> Any:
@@ -125,13 +125,13 @@ def test_an_error_shows_in_its_own_layer_alone() -> None:
     module = blendir.from_torch(chain(), x)
     folded = blendir.lower(module, "folded")
     fixed = blendir.lower(folded, "fixed", x)
-    right = layer_errors(folded, fixed, x)
+    right, _ = layer_errors(folded, fixed, x)
     broken = fixed.clone()
     layer = by_layer(broken, "a")
     weight = ConstantOp.from_numpy(constant_value(layer.operands[1]) // 2, tensor_type(layer.operands[1]).element_type)
     layer.parent.insert_op_before(weight, layer)  # pyright: ignore[reportOptionalMemberAccess]
     layer.operands[1] = weight.result
-    wrong = layer_errors(folded, broken, x)
+    wrong, _ = layer_errors(folded, broken, x)
     assert [r["layer"] for r, w in zip(right, wrong, strict=True) if r != w] == ["a"]
     assert np.abs(run_module(broken, x) - run_module(fixed, x)).max() > 0.1
 

@@ -124,7 +124,7 @@ def test_strided_rows_are_windows_of_single_pixels() -> None:
     (pool,) = [op for op in stages["folded"].walk() if isinstance(op, blend.MaxPool2dOp)]
     assert (pool.window, pool.stride) == ((1, 1), (2, 3))
     window = next(op for op in processes(stages["stream"]) if op.name == "stream.window")
-    assert process_of(window).firing(1).writes[0][0] == 4 - 1  # the first pixel leaves with its last element
+    assert process_of(window).firing(1).writes[0].flat[0] == 4 - 1  # the first pixel leaves with its last element
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,12 @@ class TestFirings:
         """
         pattern = process_of(line_buffer(rows, columns, 1)).firing(3)
         assert pattern.count == 3 * rows * columns + columns + 1
-        assert pattern.reads[0].tolist() == list(range(3 * rows * columns))
-        assert pattern.writes[0].tolist() == [p + columns + 1 for p in range(3 * rows * columns)]
+        assert pattern.reads[0].flat.tolist() == list(range(3 * rows * columns))
+        assert pattern.writes[0].flat.tolist() == [p + columns + 1 for p in range(3 * rows * columns)]
 
     def test_strided_window_emits_on_odd_rows_and_columns(self) -> None:
         pattern = process_of(line_buffer(4, 4, 2)).firing(1)
-        assert pattern.writes[0].tolist() == [5, 7, 13, 15]
+        assert pattern.writes[0].flat.tolist() == [5, 7, 13, 15]
         assert pattern.count == 16
 
     @pytest.mark.parametrize("make", OPS)
@@ -89,15 +89,15 @@ class TestFirings:
         pattern = process_of(op).firing(3)
         assert len(cycles) == pattern.count
         for port, reads in enumerate(pattern.reads):
-            assert [i for i, cycle in enumerate(cycles) if port in cycle[0]] == reads.tolist()
+            assert [i for i, cycle in enumerate(cycles) if port in cycle[0]] == reads.flat.tolist()
         for port, writes in enumerate(pattern.writes):
-            assert [i for i, cycle in enumerate(cycles) if port in cycle[1]] == writes.tolist()
+            assert [i for i, cycle in enumerate(cycles) if port in cycle[1]] == writes.flat.tolist()
 
     @pytest.mark.parametrize(("rows", "columns", "group"), [(32, 32, 16), (16, 16, 2), (4, 6, 1)])
     def test_pools_side_by_side_take_a_cycle_per_beat(self, rows: int, columns: int, group: int) -> None:
         op = pool((rows, columns, 16), (rows // 2, columns // 2, 16), group)
         assert cycles_per_frame(op) == rows * columns * 16 // group
-        first_row = process_of(op).firing(1).writes[0][: columns // 2 * 16 // group]
+        first_row = process_of(op).firing(1).writes[0].flat[: columns // 2 * 16 // group]
         beats = 16 // group
         assert first_row.tolist() == [
             (columns + 2 * x + 1) * beats + beat for x in range(columns // 2) for beat in range(beats)

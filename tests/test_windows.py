@@ -140,5 +140,5 @@ def test_slots(shape: tuple[int, int], geometry: tuple[tuple[int, ...], ...], sl
     window = stream.WindowOp(Block(arg_types=[source]).args[0], *geometry, group=2 * taps)
     window.verify()
     process = process_of(window)
-    assert process.firing(1).writes[0][0] == first
+    assert process.firing(1).writes[0].flat[0] == first
     assert process.cycles(process.folding) == slots

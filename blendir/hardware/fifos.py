@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, ModuleOp, StringAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import PassFailedException
@@ -22,7 +21,7 @@ from blendir.errors import UserError
 from blendir.hardware.cost import price
 from blendir.hardware.primitives import fifo
 from blendir.hardware.processes import process_of
-from blendir.hardware.processes.base import Times
+from blendir.hardware.rows import Marks, Rows, latest
 from blendir.hardware.timing import Timing, processes, simulate
 
 MINIMUM_DEPTH = 2
@@ -104,6 +103,8 @@ class Reconvergence:
     hence the first window. A line buffer of W columns writes it with pixel W + 1. So firings 0 .. W + 1 of the line
     buffer are needed at time 0, and the same ones of the fork, which write W + 2 beats of `waiting` before the sum
     reads one. From then on each firing of the sum needs one more and reads one: the depth is W + 2.
+
+    It is computed backwards, on `mirrored` firings and times: what is needed follows from what comes after it.
     """
 
     def __init__(self, found: list[stream.ProcessOp], waiting: SSAValue, late: SSAValue, depths: Depths):
@@ -111,84 +112,61 @@ class Reconvergence:
         self.region = region(found, {waiting, late})
         frames = 3 + sum(process_of(op).frames_awaited() for op in self.region)
         self.patterns = {op: process_of(op).firing(frames) for op in (*self.region, reader(late))}
-        self.never = self.patterns[reader(late)].count
-        self.needed = {op: np.full(self.patterns[op].count, self.never) for op in self.region}
+        self.never = -self.patterns[reader(late)].count
+        self.pushes = {v: self.pushed(v).mirrored() for op in self.region for v in op.outputs}
+        self.pulls = {v: self.pulled(v).mirrored() for op in self.region for v in op.inputs if writer(v) in self.region}
+        self.writes = {v: rows.filled(self.never) for v, rows in self.pushes.items()}
+        self.reads = {v: rows.filled(self.never) for v, rows in self.pulls.items()}
+        self.reads[late] = self.pulled(late).mirrored()
+        self.used: dict[stream.ProcessOp, list[Rows]] = {}
 
     def depth(self) -> int:
         """
         The most beats that wait.
         """
-        self.needed[reader(self.late)] = np.arange(self.never)
-        changed = True
-        while changed:
-            changed = any([self.demand(op) for op in reversed(self.region)])
-            changed |= any([self.overflow(op) for op in self.region])
-        waits = self.reads(self.late)
-        written = np.searchsorted(self.writes(self.waiting), waits, side="right")
-        return int((written - np.searchsorted(self.reads(self.waiting), waits, side="left")).max())
+        while any([self.settle(op) for op in (*reversed(self.region), *self.region)]):
+            pass
+        waits = self.pulled(self.late)
+        written = self.writes[self.waiting].mirrored().ranks(waits, "right")
+        return written.plus(self.pulled(self.waiting).ranks(waits, "left"), -1).top
 
-    def writes(self, value: SSAValue) -> Times:
+    def pulled(self, value: SSAValue) -> Rows:
         """
-        When each beat is written.
+        The firing that reads each beat.
         """
-        return self.needed[writer(value)][self.pushes(value)]
+        op = reader(value)
+        return self.patterns[op].reads[op.inputs.index(value)]
 
-    def pushes(self, value: SSAValue) -> Times:
+    def pushed(self, value: SSAValue) -> Rows:
         """
         The firing that writes each beat; under stp, the one that pushes it through the pipeline.
         """
         op = writer(value)
         pattern, process = self.patterns[op], process_of(op)
         writes = pattern.writes[op.results.index(value)]
-        return np.minimum(writes + process.latency, pattern.count - 1) if process.uses_dsp_xnor else writes
+        return writes.moved(process.latency).at_most(pattern.count - 1) if process.uses_dsp_xnor else writes
 
-    def reads(self, value: SSAValue) -> Times:
+    def settle(self, op: stream.ProcessOp) -> bool:
         """
-        When each beat is read.
+        When a process must write and read: its firings are needed for what is read of them, and to make room for what
+        is written to it; with one, all before it. Returns whether that is news.
         """
-        op = reader(value)
-        return self.needed[op][self.patterns[op].reads[op.inputs.index(value)]]
-
-    def demand(self, op: stream.ProcessOp) -> bool:
-        """
-        What a process must write.
-        """
-        due = self.needed[op]
-        for value in op.outputs:
-            if value is self.late or (value is not self.waiting and reader(value) in self.needed):
-                due = earlier(due, self.pushes(value), self.reads(value))
-        return self.settle(op, due)
-
-    def overflow(self, op: stream.ProcessOp) -> bool:
-        """
-        What a process must read.
-        """
-        pattern, due = self.patterns[op], self.needed[op]
-        for value, reads in zip(op.inputs, pattern.reads, strict=True):
-            if writer(value) in self.needed:
-                room = self.depths[value]
-                due = earlier(due, reads[:-room], self.writes(value)[room:])
-        return self.settle(op, due)
-
-    def settle(self, op: stream.ProcessOp, due: Times) -> bool:
-        """
-        Firings before a needed one are needed too; whether that is news.
-        """
-        if due is self.needed[op]:
+        demand = {v: self.reads[v] for v in op.outputs if v in self.reads}
+        overflow = {v: self.writes[v] for v in op.inputs if v in self.writes}
+        used = [*demand.values(), *overflow.values()]
+        if used == self.used.get(op):
             return False
-        self.needed[op] = np.minimum.accumulate(due[::-1])[::-1]
+        self.used[op] = used
+        marks = [Marks(self.pushes[v], due) for v, due in demand.items()]
+        marks += [Marks(self.pulls[v], due.delayed(self.depths[v], self.never)) for v, due in overflow.items()]
+        if not marks:
+            return False
+        for times, firings, values in ((self.writes, self.pushes, op.outputs), (self.reads, self.pulls, overflow)):
+            for value in values:
+                due = latest(firings[value], marks, self.never)
+                if not due.same(times[value]):
+                    times[value] = due
         return True
-
-
-def earlier(due: Times, firings: Times, times: Times) -> Times:
-    """
-    When firings are due, some of them by given times; the array itself where none of these is earlier.
-    """
-    if bool((times >= due[firings]).all()):
-        return due
-    lowered = due.copy()
-    np.minimum.at(lowered, firings, times)
-    return lowered
 
 
 def region(found: list[stream.ProcessOp], values: set[SSAValue]) -> list[stream.ProcessOp]:

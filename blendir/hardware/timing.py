@@ -8,7 +8,6 @@ the pipeline (style stp), and can be read `forward_latency` cycles after that. F
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from blendir.dialects import stream
 from blendir.dialects.blend import ConstantOp
 from blendir.errors import UserError
 from blendir.hardware.processes import process_of
-from blendir.hardware.processes.base import Times
+from blendir.hardware.rows import Marks, Numbers, Rows, classes, latest
 from blendir.interpreter import main_function
 
 FORWARD_LATENCY = {"srl": 1, "bram": 3}
@@ -37,7 +36,7 @@ class Run:
 
     frames: int
     interval: int
-    leaving: Times
+    leaving: Numbers
     occupancy: dict[SSAValue, int]
     spans: dict[stream.ProcessOp, tuple[int, int]]
 
@@ -128,89 +127,64 @@ def run(found: list[stream.ProcessOp], frames: int, interval: int) -> Run:
     """
     Runs a batch; the source spreads each frame over its interval. Times of beats are kept until they are read.
     """
-    landed: dict[SSAValue, Times] = {}
+    landed: dict[SSAValue, Rows] = {}
     occupancy: dict[SSAValue, int] = {}
     spans: dict[stream.ProcessOp, tuple[int, int]] = {}
     for op in found:
         pattern, inputs = process_of(op).firing(frames), op.inputs
         waits = [
-            Waits(reads, np.maximum.accumulate(np.maximum(landed[v] + forward_latency(v) - reads, 0)))
+            Marks(reads, landed[v].moved(forward_latency(v)).plus(reads, -1).highest())
             for v, reads in zip(inputs, pattern.reads, strict=True)
         ]
-        share = pattern.count // frames
 
-        def when(firings: Times, waits: list[Waits] = waits, share: int = share) -> Times:
-            if not waits:
-                return firings * interval // share
-            return firings + np.max([w.until(firings) for w in waits], axis=0)
+        def when(firings: Rows, waits: list[Marks] = waits, period: int = pattern.period) -> Rows:
+            return firings.plus(latest(firings, waits, 0)) if waits else spread(firings, interval, period)
 
-        read = [compact(when(reads)) for reads in pattern.reads]
-        written = [compact(landings(op, when, writes, pattern.count - 1)) for writes in pattern.writes]
+        read = [when(reads) for reads in pattern.reads]
+        written = [landings(op, when, writes, pattern.count - 1) for writes in pattern.writes]
         spans[op] = span(read, written, frames, interval)
         for value, times in zip(inputs, read, strict=True):
             occupancy[value] = peak_occupancy(landed.pop(value), times, (frames - 1) * interval)
         landed |= dict(zip(op.results, written, strict=True))
-    ends = [words[len(words) // frames - 1 :: len(words) // frames] for words in landed.values()]
+    ends = [words.last.reshape(frames, -1)[:, -1] for words in landed.values()]
     return Run(frames, interval, np.max(ends, axis=0), occupancy, spans)
 
 
-def span(reads: list[Times], writes: list[Times], frames: int, interval: int) -> tuple[int, int]:
+def spread(firings: Rows, interval: int, period: int) -> Rows:
+    """
+    When the source fires, `period` times in an interval.
+    """
+    base, phase = np.divmod(firings.base * interval, period)
+    first, kind = classes([firings.kind, phase], len(phase))
+    values = (phase[first, None] + firings.shapes[firings.kind[first]] * interval) // period
+    return Rows.of(values, base, kind)
+
+
+def span(reads: list[Rows], writes: list[Rows], frames: int, interval: int) -> tuple[int, int]:
     """
     When the third frame of a batch (or the last) is in a process, counted from when it enters the design; padding
     before its first pixel may have been there earlier.
     """
     frame = min(2, frames - 1)
-    begin = min((int(times.reshape(frames, -1)[frame, 0]) for times in reads), default=frame * interval)
-    end = max(int(times.reshape(frames, -1)[frame, -1]) for times in writes)
+    begin = min((int(rows.base.reshape(frames, -1)[frame, 0]) for rows in reads), default=frame * interval)
+    end = max(int(rows.last.reshape(frames, -1)[frame, -1]) for rows in writes)
     return max(0, begin - frame * interval), end + 1 - frame * interval
 
 
-def peak_occupancy(landed: Times, read: Times, until: int) -> int:
+def peak_occupancy(landed: Rows, read: Rows, until: int) -> int:
     """
-    The most beats in a FIFO while some land, before a cycle: the least number of places such that each beat is read
-    before, or while, the one so many places behind it lands.
+    The most beats in a FIFO while some land, before a cycle: when a beat is read, those that landed before it was.
     """
-    landed = landed[: np.searchsorted(landed, until)]
-    count = len(landed)
-
-    def enough(places: int) -> bool:
-        return bool((read[: count - places] <= landed[places:]).all())
-
-    return bisect_left(range(count), True, key=enough)
+    return max(0, landed.ranks(read.at_most(until), "left").plus(read.index, -1).top)
 
 
-def compact(times: Times) -> Times:
-    """
-    Rising times in 32 bits where they fit: a batch of a large network has 10**8 of them.
-    """
-    return times.astype(np.int32) if times[-1] <= np.iinfo(np.int32).max else times
-
-
-@dataclass(frozen=True)
-class Waits:
-    """
-    By how much a process waits for an input, from the first firing that reads it on: at the firings `reads`, `late`.
-    """
-
-    reads: Times
-    late: Times
-
-    def until(self, firings: Times) -> Times:
-        """
-        The wait that each firing knows of.
-        """
-        if firings is self.reads:
-            return self.late
-        before = np.searchsorted(self.reads, firings, side="right") - 1
-        return np.where(before < 0, 0, self.late[before])
-
-
-def landings(op: stream.ProcessOp, when: Callable[[Times], Times], writes: Times, last: int) -> Times:
+def landings(op: stream.ProcessOp, when: Callable[[Rows], Rows], writes: Rows, last: int) -> Rows:
     """
     When the results of the firings `writes` land, given the times of firings, the last of which is `last`.
     """
     process = process_of(op)
-    latency = process.latency
     if not process.uses_dsp_xnor:
-        return when(writes) + latency
-    return when(np.minimum(writes + latency, last)) + np.maximum(writes + latency - last, 0)
+        return when(writes).moved(process.latency)
+    pushed = writes.moved(process.latency)
+    pushing = pushed.at_most(last)
+    return when(pushing).plus(pushed).plus(pushing, -1)

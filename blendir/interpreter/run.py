@@ -5,6 +5,7 @@ Running a module of any stage on batches of frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,12 +18,14 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, Tensor, element_format, tensor_type
 from blendir.dialects.blend.types import PIXELS
-from blendir.dialects.stream import ProcessOp
+from blendir.dialects.stream import ProcessOp, StreamType, WindowOp
 from blendir.errors import UserError
 from blendir.interpreter.blend import BlendFunctions, integer_dtype
 from blendir.interpreter.stream import StreamFunctions
 
 CHUNK = 64
+ELEMENTS = 1 << 22
+"""How many elements the largest value of a run may have, where that leaves a frame."""
 NAME = "blend.name"
 """The attribute of a result of `@main` that the model gives a name, as the key of a dictionary."""
 Array = NDArray[Any]
@@ -156,9 +159,20 @@ class Recorder(Interpreter.Listener):
                 self.observe(op, index, value)
 
 
-def chunks(x: Array, size: int = CHUNK) -> Iterator[Array]:
+def frames_at_once(module: ModuleOp, most: int = CHUNK) -> int:
     """
-    Splits a batch into pieces that fit the caches.
+    How many frames are run together: at most `most`, and fewer, but at least one, where values (not windows) are large.
+    """
+    block = main_function(module).body.block
+    kinds = [value.type for op in block.ops if not isinstance(op, ConstantOp | WindowOp) for value in op.results]
+    sizes = [kind.positions * kind.length.data for kind in kinds if isinstance(kind, StreamType)]
+    sizes += [prod(kind.get_shape()) for kind in kinds if isinstance(kind, TensorType)]
+    return min(most, max(1, ELEMENTS // max(sizes, default=1)))
+
+
+def chunks(x: Array, size: int) -> Iterator[Array]:
+    """
+    Splits a batch into pieces of so many frames.
     """
     for start in range(0, len(x), size):
         yield x[start : start + size]
@@ -193,7 +207,7 @@ def run_outputs(
     source, results = input_type(module), output_types(module)
     interpreter = interpreter_of(module, *(() if observe is None else (Recorder(observe),)))
     outputs: list[list[Array]] = [[np.zeros((0, *kind.get_shape()[1:]))] for kind in results]
-    for part in chunks(encode_input(x, source)):
+    for part in chunks(encode_input(x, source), frames_at_once(module)):
         for kept, y, kind in zip(outputs, interpreter.call_op("main", (part,)), results, strict=True):
             kept.append(decode_output(y, kind.element_type))
     return [np.concatenate(kept) for kept in outputs]

@@ -155,7 +155,8 @@ def errors_against(folder: Path, fixed: ModuleOp, model: ModuleOp, name: str, x:
             "from another model or other weights?"
         )
     ties = int((~certain(before, after)).sum())
-    return {"layers": layer_errors(folded, fixed, x), "end_to_end": end_to_end(folded, fixed, x), "ties": ties}
+    layers, outputs = layer_errors(folded, fixed, x)
+    return {"layers": layers, "end_to_end": end_to_end(outputs, fixed, x), "ties": ties}
 
 
 def error_rows(rows: Sequence[Row]) -> list[list[object]]:

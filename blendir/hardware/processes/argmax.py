@@ -4,13 +4,12 @@ The process that finds the place of the largest element.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir.dialects import stream
 from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost, scaled
 from blendir.hardware.processes.base import Firing, Folding, Function, Process, Work, groups
 from blendir.hardware.processes.unit import Unit, element_config, plain_frame
+from blendir.hardware.rows import Rows
 
 
 class Argmax(Process[stream.ArgmaxOp]):
@@ -31,9 +30,10 @@ class Argmax(Process[stream.ArgmaxOp]):
         return (((self.source.positions, "positions"), (self.source.length.data // folding.reads, "beats")),)
 
     def firing(self, frames: int) -> Firing:
-        beats = self.source.beats
-        every = np.arange(self.source.positions * beats * frames)
-        return Firing(len(every), [every], [every[beats - 1 :: beats]])
+        positions, beats = self.source.positions, self.source.beats
+        reads = Rows.nest(self.source, frames, positions * beats, 0, (positions * beats, 1))
+        writes = Rows.nest(self.result, frames, positions * beats, beats - 1, (positions, beats))
+        return Firing(frames, positions * beats, [reads], [writes])
 
     def frames_awaited(self) -> int:
         return 0

@@ -10,8 +10,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
 from xdsl.rewriter import Rewriter
@@ -19,6 +17,7 @@ from xdsl.rewriter import Rewriter
 from blendir.dialects.stream import PAYLOAD_BITS, ProcessOp, StreamType, stream_type
 from blendir.hardware.primitives import Cost
 from blendir.hardware.processes.unit import Unit
+from blendir.hardware.rows import Rows
 from blendir.packing import WORD_BITS
 
 PAPER_ARRAY = 32
@@ -27,7 +26,6 @@ PAPER_GROUP = math.gcd(PAPER_ARRAY, WORD_BITS)
 """What the paper's fixed-point arrays and binary units can both take."""
 
 OpT = TypeVar("OpT", bound=ProcessOp)
-Times: TypeAlias = NDArray[np.signedinteger[Any]]
 Work: TypeAlias = tuple[tuple[tuple[int, str], ...], ...]
 """Cycles per frame as a sum of products: each factor with what it counts."""
 
@@ -48,12 +46,21 @@ class Folding:
 @dataclass(frozen=True)
 class Firing:
     """
-    At which of its `count` cycles a process reads each input beat and writes each result beat.
+    At which of its cycles a process reads each input beat and writes each result beat of a batch. A frame takes
+    `period` of them in the steady state.
     """
 
-    count: int
-    reads: list[Times]
-    writes: list[Times]
+    frames: int
+    period: int
+    reads: list[Rows]
+    writes: list[Rows]
+
+    @property
+    def count(self) -> int:
+        """
+        All cycles: those of the frames, and further ones until the last write.
+        """
+        return max(self.frames * self.period, *(int(rows.last[-1]) + 1 for rows in self.writes))
 
 
 class Function(NamedTuple):

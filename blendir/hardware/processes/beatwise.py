@@ -4,10 +4,9 @@ Bases of processes that read and write beats of one size.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir.dialects.stream import stream_type
 from blendir.hardware.processes.base import PAPER_GROUP, Firing, Folding, OpT, Process, Work, groups
+from blendir.hardware.rows import Rows
 
 
 class BeatwiseProcess(Process[OpT]):
@@ -33,8 +32,12 @@ class UnitRateProcess(BeatwiseProcess[OpT]):
     """
 
     def firing(self, frames: int) -> Firing:
-        every = np.arange(self.result.positions * self.result.beats * frames)
-        return Firing(len(every), [every] * len(self.op.inputs), [every] * len(self.op.outputs))
+        count = self.result.positions * self.result.beats
+        reads, writes = (
+            [Rows.nest(stream_type(value), frames, count, 0, (count, 1)) for value in values]
+            for values in (self.op.inputs, self.op.outputs)
+        )
+        return Firing(frames, count, reads, writes)
 
     def frames_awaited(self) -> int:
         return 0

@@ -4,13 +4,13 @@ The process that joins frames or positions.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir.dialects import stream
+from blendir.dialects.stream import stream_type
 from blendir.hardware.primitives import Cost
 from blendir.hardware.processes.base import Firing, Folding, Function
 from blendir.hardware.processes.beatwise import BeatwiseProcess
 from blendir.hardware.processes.unit import Unit
+from blendir.hardware.rows import Rows
 
 
 class Concat(BeatwiseProcess[stream.ConcatOp]):
@@ -24,9 +24,12 @@ class Concat(BeatwiseProcess[stream.ConcatOp]):
     def firing(self, frames: int) -> Firing:
         blocks, first, second = self.op.parts
         first, beats = (count // self.result.group.data for count in (first, first + second))
-        starts = np.arange(blocks * frames)[:, None] * beats
-        reads = [(starts + np.arange(*span)).reshape(-1) for span in ((0, first), (first, beats))]
-        return Firing(starts.size * beats, reads, [np.arange(starts.size * beats)])
+        period = blocks * beats
+        reads = [
+            Rows.nest(stream_type(value), frames, period, start, (blocks, beats), (count, 1))
+            for value, start, count in zip(self.op.inputs, (0, first), (first, beats - first), strict=True)
+        ]
+        return Firing(frames, period, reads, [Rows.nest(self.result, frames, period, 0, (period, 1))])
 
     def frames_awaited(self) -> int:
         return 0

@@ -4,13 +4,12 @@ The process that drops positions.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir.dialects import stream
 from blendir.hardware.primitives import Cost
 from blendir.hardware.processes.base import Firing, Folding, Function, Work
 from blendir.hardware.processes.beatwise import BeatwiseProcess
 from blendir.hardware.processes.unit import Unit
+from blendir.hardware.rows import Rows
 
 
 class Crop(BeatwiseProcess[stream.CropOp]):
@@ -27,9 +26,16 @@ class Crop(BeatwiseProcess[stream.CropOp]):
 
     def firing(self, frames: int) -> Firing:
         source, (rows, columns) = self.source, self.op.lines
-        shape = (frames, source.rows.data, source.columns.data, source.beats)
-        cycles = np.arange(np.prod(shape)).reshape(shape)
-        return Firing(cycles.size, [cycles.reshape(-1)], [cycles[:, rows][:, :, columns].reshape(-1)])
+        beats, period = source.beats, source.positions * source.beats
+        line = source.columns.data * beats
+        loops = (len(rows), rows.step * line), (len(columns), columns.step * beats), (beats, 1)
+        reads = Rows.nest(source, frames, period, 0, (period, 1))
+        return Firing(
+            frames,
+            period,
+            [reads],
+            [Rows.nest(self.result, frames, period, rows[0] * line + columns[0] * beats, *loops)],
+        )
 
     def frames_awaited(self) -> int:
         return 1

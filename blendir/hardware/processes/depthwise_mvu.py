@@ -16,6 +16,7 @@ from blendir.hardware.primitives import Cost, scaled
 from blendir.hardware.processes.base import PAPER_GROUP, Firing, Folding, Function, Work, divisors, groups
 from blendir.hardware.processes.mvu import OnWindows, sum_bits
 from blendir.hardware.processes.unit import Table, Unit, element_config, fixed_frac, rounded, signed_table, stored
+from blendir.hardware.rows import Rows
 
 
 class DepthwiseMvu(OnWindows[stream.DepthwiseMvuOp]):
@@ -50,8 +51,10 @@ class DepthwiseMvu(OnWindows[stream.DepthwiseMvuOp]):
 
     def firing(self, frames: int) -> Firing:
         rows, beats = self.tiles(self.folding)
-        cycles = np.arange(self.result.positions * frames * beats * rows)
-        return Firing(len(cycles), [cycles], [cycles.reshape(-1, beats, rows)[:, -1].reshape(-1)])
+        vectors, period = (self.result.positions, rows * beats), self.result.positions * rows * beats
+        reads = Rows.nest(self.source, frames, period, 0, (period, 1))
+        writes = Rows.nest(self.result, frames, period, (beats - 1) * rows, vectors, (rows, 1))
+        return Firing(frames, period, [reads], [writes])
 
     def cost(self, folding: Folding) -> Cost:
         rows, beats = self.tiles(folding)

@@ -24,6 +24,7 @@ from blendir.hardware.processes.unit import (
     rounded,
     signed_table,
 )
+from blendir.hardware.rows import Rows
 from blendir.numerics import ROOT_SEED, ROOT_SEEDS, signed_bits
 
 
@@ -36,8 +37,9 @@ class LayerNorm(BeatwiseProcess[stream.LayerNormOp]):
     functions = (Function("layer_norm", 1, 1),)
 
     def firing(self, frames: int) -> Firing:
-        beats = np.arange(self.source.positions * self.source.beats * frames)
-        return Firing(len(beats) + self.source.beats, [beats], [beats + self.source.beats])
+        period = self.source.positions * self.source.beats
+        beats = Rows.nest(self.source, frames, period, 0, (period, 1))
+        return Firing(frames, period, [beats], [beats.moved(self.source.beats)])
 
     def frames_awaited(self) -> int:
         return 1

@@ -4,8 +4,6 @@ The process that multiplies two streams.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir import widths
 from blendir.dialects import stream
 from blendir.dialects.stream import stream_type
@@ -14,6 +12,7 @@ from blendir.hardware.primitives import Cost, scaled
 from blendir.hardware.processes.base import Firing, Folding, Function
 from blendir.hardware.processes.beatwise import BeatwiseProcess
 from blendir.hardware.processes.unit import Unit, element_config, plain_frame, rounded
+from blendir.hardware.rows import Rows
 
 
 class Multiply(BeatwiseProcess[stream.MultiplyOp]):
@@ -25,10 +24,10 @@ class Multiply(BeatwiseProcess[stream.MultiplyOp]):
     functions = (Function("product", 2, 1),)
 
     def firing(self, frames: int) -> Firing:
-        kind = self.source
-        every = np.arange(frames * kind.positions * kind.beats)
-        gate = every.reshape(-1, self.op.reuse, kind.beats)[:, 0].reshape(-1)
-        return Firing(len(every), [every, gate], [every])
+        beats, period, gate = self.source.beats, self.source.positions * self.source.beats, stream_type(self.op.rhs)
+        reads, writes = (Rows.nest(kind, frames, period, 0, (period, 1)) for kind in (self.source, self.result))
+        held = Rows.nest(gate, frames, period, 0, (gate.positions, self.op.reuse * beats), (beats, 1))
+        return Firing(frames, period, [reads, held], [writes])
 
     def frames_awaited(self) -> int:
         return int(self.combines)

@@ -20,6 +20,7 @@ from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost, scaled
 from blendir.hardware.processes.base import Firing, Folding, Process, Work, divisors, groups
 from blendir.hardware.processes.unit import Table
+from blendir.hardware.rows import Rows
 from blendir.numerics import Format
 from blendir.packing import WORD_BITS, in_beats
 
@@ -132,10 +133,10 @@ class Mvu(OnWindows[MvuT]):
 
     def firing(self, frames: int) -> Firing:
         rows, beats = self.tiles(self.folding)
-        vectors = np.arange(self.result.positions * frames)[:, None] * (rows * beats)
-        reads = vectors + np.arange(beats)
-        writes = vectors + np.arange(1, rows + 1) * beats - 1
-        return Firing(len(vectors) * rows * beats, [reads.reshape(-1)], [writes.reshape(-1)])
+        vectors, period = (self.result.positions, rows * beats), self.result.positions * rows * beats
+        reads = Rows.nest(self.source, frames, period, 0, vectors, (beats, 1))
+        writes = Rows.nest(self.result, frames, period, beats - 1, vectors, (rows, beats))
+        return Firing(frames, period, [reads], [writes])
 
     def folded(self, matrix: NDArray[Any]) -> NDArray[Any]:
         """

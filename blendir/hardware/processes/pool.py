@@ -4,14 +4,13 @@ Pools of windows that lie side by side.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir.dialects import stream
 from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost, scaled
 from blendir.hardware.processes.base import Firing, Folding, Function, Work, groups
 from blendir.hardware.processes.beatwise import BeatwiseProcess
 from blendir.hardware.processes.unit import Unit, element_config, plain_frame
+from blendir.hardware.rows import Rows
 
 KIND = {stream.PoolKind.SUM: 0, stream.PoolKind.MAX: 1, stream.PoolKind.OR: 2}
 
@@ -35,9 +34,12 @@ class Pool(BeatwiseProcess[stream.PoolOp]):
     def firing(self, frames: int) -> Firing:
         result = self.result
         kh, kw, parts = self.op.window
-        shape = (result.rows.data * frames, kh, result.columns.data, kw * parts, result.beats)
-        cycles = np.arange(np.prod(shape)).reshape(shape)
-        return Firing(cycles.size, [cycles.reshape(-1)], [cycles[:, -1, :, -1].reshape(-1)])
+        run, beats, columns, rows = kw * parts * result.beats, result.beats, result.columns.data, result.rows.data
+        period = rows * kh * columns * run
+        loops = (rows, kh * columns * run), (columns, run), (beats, 1)
+        reads = Rows.nest(self.source, frames, period, 0, (period, 1))
+        writes = Rows.nest(result, frames, period, (kh - 1) * columns * run + run - beats, *loops)
+        return Firing(frames, period, [reads], [writes])
 
     def frames_awaited(self) -> int:
         return int(self.combines)

@@ -4,14 +4,13 @@ The memory that changes the order of a stream.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir.dialects import stream
 from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost
 from blendir.hardware.processes.base import Firing, Folding, Function, Work
 from blendir.hardware.processes.beatwise import BeatwiseProcess
 from blendir.hardware.processes.unit import Unit
+from blendir.hardware.rows import Rows
 
 
 class Reorder(BeatwiseProcess[stream.ReorderOp]):
@@ -39,10 +38,10 @@ class Reorder(BeatwiseProcess[stream.ReorderOp]):
 
     def firing(self, frames: int) -> Firing:
         read, written = self.beats(self.result.group.data)
-        starts = np.arange(self.op.blocks.value.data * frames)[:, None] * max(read, written)
-        first = max(read, written)
-        reads, writes = starts + np.arange(read), starts + first + np.arange(written)
-        return Firing(int(writes[-1, -1]) + 1, [reads.reshape(-1)], [writes.reshape(-1)])
+        part, parts = max(read, written), self.op.blocks.value.data
+        reads = Rows.nest(self.source, frames, parts * part, 0, (parts, part), (read, 1))
+        writes = Rows.nest(self.result, frames, parts * part, part, (parts, part), (written, 1))
+        return Firing(frames, parts * part, [reads], [writes])
 
     def frames_awaited(self) -> int:
         return 1

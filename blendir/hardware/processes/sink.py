@@ -4,14 +4,13 @@ Where results leave.
 
 from __future__ import annotations
 
-import numpy as np
-
 from blendir import widths
 from blendir.dialects import stream
 from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost
 from blendir.hardware.processes.base import Firing, Folding, Function, Process, Work, groups
 from blendir.hardware.processes.unit import Unit, element_config
+from blendir.hardware.rows import Rows
 
 OUTPUT_BITS = 32
 
@@ -34,11 +33,10 @@ class Sink(Process[stream.SinkOp]):
         return (((self.source.positions, "positions"), (self.source.length.data, "elements")),)
 
     def firing(self, frames: int) -> Firing:
-        kind = self.source
-        starts = np.arange(kind.positions * frames)[:, None] * kind.length.data
-        beats = np.arange(kind.beats) * kind.group.data
-        count = kind.positions * kind.length.data * frames
-        return Firing(count, [(starts + beats).reshape(-1)], [np.arange(count)])
+        kind, length = self.source, self.source.length.data
+        period = kind.positions * length
+        reads = Rows.nest(kind, frames, period, 0, (kind.positions, length), (kind.beats, kind.group.data))
+        return Firing(frames, period, [reads], [Rows.nest(kind, frames, period, 0, (period, 1))])
 
     def frames_awaited(self) -> int:
         return 0

@@ -11,6 +11,7 @@ from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost
 from blendir.hardware.processes.base import PAPER_GROUP, Firing, Folding, Function, Process, Work, groups
 from blendir.hardware.processes.unit import Table, Unit, by_group
+from blendir.hardware.rows import Rows
 
 
 class Take(Process[stream.TakeOp]):
@@ -34,10 +35,11 @@ class Take(Process[stream.TakeOp]):
 
     def firing(self, frames: int) -> Firing:
         read, written = self.source.beats, self.result.beats
-        starts = np.arange(self.source.positions * frames)[:, None] * (read + written - 1)
-        reads = starts + np.arange(read)
-        writes = starts + read - 1 + np.arange(written)
-        return Firing(len(starts) * (read + written - 1), [reads.reshape(-1)], [writes.reshape(-1)])
+        positions = self.source.positions, read + written - 1
+        period = self.source.positions * (read + written - 1)
+        reads = Rows.nest(self.source, frames, period, 0, positions, (read, 1))
+        writes = Rows.nest(self.result, frames, period, read - 1, positions, (written, 1))
+        return Firing(frames, period, [reads], [writes])
 
     def frames_awaited(self) -> int:
         return 0

@@ -13,8 +13,9 @@ from blendir.dialects.blend import constant_value
 from blendir.dialects.stream import PAYLOAD_BITS, StreamType, stream_type
 from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost
-from blendir.hardware.processes.base import Firing, Folding, Function, Process, Times, Work, groups
+from blendir.hardware.processes.base import Firing, Folding, Function, Process, Work, groups
 from blendir.hardware.processes.unit import Table, Unit
+from blendir.hardware.rows import Rows, classes, row_count
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,60 @@ class Slots:
         """
         return self.rows * self.columns
 
-    def pixels(self, source: StreamType) -> Times:
+    def last(self, result: StreamType) -> int:
         """
-        The slot of each pixel.
+        The slot in which the last window is complete.
         """
-        rows, columns = np.arange(source.rows.data), np.arange(source.columns.data)
-        return ((self.top + rows[:, None]) * self.columns + self.left + columns).reshape(-1)
+        return self.first + (result.rows.data - 1) * self.down + (result.columns.data - 1) * self.right
 
-    def done(self, result: StreamType) -> Times:
+
+class SlotRows:
+    """
+    When the slots of a batch begin, row by row: a slot takes as many cycles as a pixel has beats, and where a window is
+    complete the window's further beats.
+    """
+
+    def __init__(self, slots: Slots, source: StreamType, result: StreamType, frames: int):
+        self.slots, self.source, self.result = slots, source, result
+        top, left = divmod(slots.first, slots.columns)
+        across = left + np.arange(result.columns.data) * slots.right
+        self.wraps, self.column = np.divmod(across, slots.columns)  # of the windows of a row
+        frame = np.arange(frames)[:, None] * slots.rows
+        self.pixels = (frame + slots.top + np.arange(source.rows.data)).reshape(-1)
+        self.windows = (frame + top + np.arange(result.rows.data) * (slots.down // slots.columns)).reshape(-1)
+        reach = int(self.wraps[-1])
+        begun = np.zeros((reach + 1, max(frames * slots.rows, self.windows[-1] + reach + 1)), np.int64)
+        for wrap, row in enumerate(begun):
+            row[self.windows + wrap] = 1
+        first, self.kind = classes(list(begun), begun.shape[1])
+        complete = np.zeros((slots.columns, len(first)), np.int64)
+        np.add.at(complete, self.column, begun[self.wraps][:, first])
+        cycles = source.beats + complete.T * (result.beats - 1)
+        self.shapes = np.cumsum(cycles, axis=1) - cycles
+        rows = cycles.sum(axis=1)[self.kind]
+        self.base = np.cumsum(rows) - rows
+
+    def reads(self) -> Rows:
         """
-        The slot in which each window is complete.
+        The cycles in which pixels are read.
         """
-        rows, columns = np.arange(result.rows.data), np.arange(result.columns.data)
-        return self.first + (rows[:, None] * self.down + columns * self.right).reshape(-1)
+        left, beats = self.slots.left, np.arange(self.source.beats)
+        pixels = self.shapes[:, left : left + self.source.columns.data]
+        values = (pixels[:, :, None] + beats).reshape(len(pixels), -1)
+        rows = Rows.of(values, self.base[self.pixels], self.kind[self.pixels])
+        return rows.cut(row_count(self.source) // self.source.rows.data)
+
+    def writes(self) -> Rows:
+        """
+        The cycles in which windows are written.
+        """
+        ahead = [self.windows + wrap for wrap in range(int(self.wraps[-1]) + 1)]
+        first, kind = classes([self.kind[rows] for rows in ahead], len(self.windows))
+        row = self.windows[first, None] + self.wraps
+        values = self.base[row] - self.base[self.windows[first], None] + self.shapes[self.kind[row], self.column]
+        values = values[:, :, None] + self.source.beats - 1 + np.arange(self.result.beats)
+        rows = Rows.of(values.reshape(len(first), -1), self.base[self.windows], kind)
+        return rows.cut(row_count(self.result) // self.result.rows.data)
 
 
 class Window(Process[stream.WindowOp]):
@@ -95,21 +137,12 @@ class Window(Process[stream.WindowOp]):
         )
 
     def firing(self, frames: int) -> Firing:
-        source, result, slots = self.source, self.result, Slots.of(self.op)
-        done = slots.done(result)
-        lag = max(0, int(done[-1]) - (slots.count - 1))
-        frame = np.arange(frames)[:, None] * slots.count
-        emitting = (frame + done).reshape(-1)
-        cost = np.full(frames * slots.count + lag, source.beats)
-        cost[emitting] += result.beats - 1
-        start = np.concatenate([[0], np.cumsum(cost)])
-        reads = start[(frame + slots.pixels(source)).reshape(-1), None] + np.arange(source.beats)
-        writes = start[emitting, None] + source.beats - 1 + np.arange(result.beats)
-        return Firing(int(start[-1]), [reads.reshape(-1)], [writes.reshape(-1)])
+        rows = SlotRows(Slots.of(self.op), self.source, self.result, frames)
+        return Firing(frames, self.cycles(self.folding), [rows.reads()], [rows.writes()])
 
     def frames_awaited(self) -> int:
         slots = Slots.of(self.op)
-        flushed = int(slots.done(self.result)[-1]) // slots.count
+        flushed = slots.last(self.result) // slots.count
         return max(flushed, int(self.combines or any(axis.extent > 1 for axis in self.op.axes)))
 
     def cost(self, folding: Folding) -> Cost:

@@ -17,8 +17,8 @@ from xdsl.ir import Attribute, SSAValue
 
 from blendir.dialects import blend
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, WordType, element_format, tensor_type
-from blendir.interpreter import encode_input, input_type, main_function
-from blendir.interpreter.run import chunks, interpreter_of, run_outputs
+from blendir.interpreter import encode_input, input_type, main_function, output_types, returned_values
+from blendir.interpreter.run import chunks, decode_output, frames_at_once, interpreter_of, run_outputs
 from blendir.numerics import signed_bits
 from blendir.packing import unpack_words
 from blendir.passes.classes import classes_of
@@ -134,23 +134,29 @@ def computes(op: object) -> bool:
     return isinstance(op, BlendOp) and not isinstance(op, ConstantOp)
 
 
-def layer_errors(folded: ModuleOp, fixed: ModuleOp, x: Array) -> list[Row]:
+def layer_errors(folded: ModuleOp, fixed: ModuleOp, x: Array) -> tuple[list[Row], Array]:
     """
-    The rows of all layers, in order, over frames x [N, ..]. What lies beyond the ends that matter to the readers of a
-    layer counts as these ends.
+    The rows of all layers, in order, over frames x [N, ..], and the first output of [folded]. What lies beyond the ends
+    that matter to the readers of a layer counts as these ends.
     """
     twins, ends = dict(pairs(folded, fixed)), ends_that_matter(folded)
     found: dict[BlendOp, LayerError] = {}
-    for part in chunks(np.asarray(x)):
+    first, outputs = returned_values(folded)[0], [np.zeros((0, *output_types(folded)[0].get_shape()[1:]))]
+    for part in chunks(np.asarray(x), frames_at_once(folded)):
         exact = exact_values(folded, part)
+        outputs.append(decode_output(exact[first], tensor_type(first).element_type))
         forced = Forced(fixed, part, twins, exact)
         for op, twin in twins.items():
             if twin is not None:
                 element = tensor_type(op.results[0]).element_type
                 error = found.setdefault(op, LayerError(op.layer_name, i1 if element == WordType() else element))
                 want = bits_of(op, exact[twin.results[0]])
-                error.add(want if isinstance(op, EXACT) else bits_of(op, forced.run(op)), want, ends[twin.results[0]])
-    return [error.row() for error in found.values()]
+                if isinstance(op, SUMS):
+                    error.count += want.size
+                    continue
+                got = want if isinstance(op, EXACT) else bits_of(op, forced.run(op))
+                error.add(got, want, ends[twin.results[0]])
+    return [error.row() for error in found.values()], np.concatenate(outputs)
 
 
 def bits_of(op: BlendOp, value: Array) -> Array:
@@ -235,13 +241,13 @@ def worst_of(rows: Sequence[Row]) -> Row | None:
     return rows[min(rounded)[1]] if rounded else None
 
 
-def end_to_end(folded: ModuleOp, fixed: ModuleOp, x: Array) -> dict[str, Any]:
+def end_to_end(want: Array, fixed: ModuleOp, x: Array) -> dict[str, Any]:
     """
-    How the (first) output of [fixed], with all errors in it, follows that of [folded]: their correlation (None for a
-    constant output, or a class), and the share of frames with the same class or largest element (None for a single
-    one).
+    How the (first) output of [fixed], with all errors in it, follows that of [folded], which is given: their
+    correlation (None for a constant output, or a class), and the share of frames with the same class or largest element
+    (None for a single one).
     """
-    got, want = (run_outputs(module, x)[0].reshape(len(x), -1) for module in (fixed, folded))
+    got, want = (y.reshape(len(x), -1) for y in (run_outputs(fixed, x)[0], want))
     classes = classes_of(fixed) is not None
     constant = classes or not got.std() or not want.std()
     chosen = (got, want) if classes else (got.argmax(axis=1), want.argmax(axis=1))
@@ -272,10 +278,10 @@ def quantization_report(folded: ModuleOp, fixed: ModuleOp, x: Array) -> dict[str
     """
     What report.json holds of the error of fixed point on frames x [N, ..].
     """
-    rows = layer_errors(folded, fixed, x)
+    rows, outputs = layer_errors(folded, fixed, x)
     worst = worst_of(rows)
     return {
         "quantization": rows,
         "worst_layer": None if worst is None else worst["layer"],
-        "end_to_end": end_to_end(folded, fixed, x),
+        "end_to_end": end_to_end(outputs, fixed, x),
     }
