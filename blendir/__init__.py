@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blendir.backends.cpu.native import native
     from blendir.compiler import Build
     from blendir.compiler import compile_module as compile
     from blendir.evaluation import evaluate
@@ -28,6 +29,7 @@ __all__ = [
     "from_onnx",
     "from_torch",
     "lower",
+    "native",
     "run",
     "verify",
 ]
@@ -42,6 +44,7 @@ HOMES = {
     "from_onnx": ("blendir.frontend", "from_onnx"),
     "from_torch": ("blendir.frontend", "from_torch"),
     "lower": ("blendir.pipeline", "lower"),
+    "native": ("blendir.backends.cpu.native", "native"),
     "run": ("blendir.interpreter", "run_module"),
     "verify": ("blendir.verification", "verify"),
 }

@@ -15,7 +15,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from blendir import pipeline
-from blendir.backends import DEFAULT, backend
+from blendir.backends import DEFAULT, backend, translation
 from blendir.backends.design import test_vectors
 from blendir.backends.folder import check_destination, read_report, read_stage, target_of, write_folder
 from blendir.backends.target import Program, Project, Target
@@ -142,7 +142,7 @@ def compile_design(
     *_, module = stages.values()
     if target.stage == "stream":
         pipeline.schedule(module, goals, ctx)
-    with pipeline.reproducible("emission", module, lambda path: f"blendir-translate --to-{name} {path} -o DIR"):
+    with pipeline.reproducible("emission", module, lambda path: f"blendir-translate {translation(name)} {path} -o DIR"):
         vectors, found = test_vectors(module, calibration), reported(target, name, module, goals)
         if calibration is not None:
             add_quantization(found, quantization_report(stages["folded"], stages["fixed"], vectors[:MEASURED]))

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
-from blendir.backends.folder import target_of
+from blendir.backends.cpu.native import native
+from blendir.backends.engines import Engine, require_engine
+from blendir.backends.folder import integer_stages, target_of
 from blendir.compiler import Build, open_design
+from blendir.errors import UserError
 from blendir.interpreter import run_outputs
 from blendir.interpreter.run import Outputs, listed
 from blendir.passes.classes import classes_of
@@ -102,17 +105,42 @@ def torch_runner(network: nn.Module, name: str, kind: np.dtype[Any] | None = Non
     return Runner("PyTorch", run)
 
 
-def runner(source: ModuleOp | Build | nn.Module | str | Path) -> Runner:
+def runner(source: ModuleOp | Build | nn.Module | str | Path, engine: Engine | None = None) -> Runner:
     """
     What runs a module, a design or its folder, or a PyTorch model.
+
+    engine: by default a module at [fixed] or [packed] and a design run as compiled code, other modules in the
+    interpreter; with "csim" a design runs as the program in its folder.
     """
+    if engine is not None:
+        require_engine(engine)
     if isinstance(source, str | Path):
-        source = open_design(Path(source))
+        folder = Path(source)
+        if engine == "csim":
+            source = open_design(folder)
+        else:
+            source = integer_stages(folder)["fixed"]
     if isinstance(source, Build):
-        return module_runner(target_of(source.report).language, source.csim, source.module)
+        if engine in (None, "csim"):
+            return module_runner(target_of(source.report).language, source.csim, source.module)
+        source = source.module
     if isinstance(source, ModuleOp):
-        return module_runner(stage_of(source), lambda x: run_outputs(source, x), source)
+        return of_module(source, engine)
+    if engine is not None:
+        raise UserError(f"PyTorch runs models; --engine {engine} is for modules and designs")
     return torch_runner(source, type(source).__name__)
+
+
+def of_module(module: ModuleOp, engine: Engine | None) -> Runner:
+    """
+    What runs a module.
+    """
+    stage = stage_of(module)
+    if engine == "csim":
+        raise UserError(f"the module at [{stage}] has no program; compile it, or take another engine")
+    if engine == "native" or (engine is None and stage in ("fixed", "packed")):
+        return module_runner(f"{stage}, native", native(module), module)
+    return module_runner(stage, lambda x: run_outputs(module, x), module)
 
 
 def evaluate(
@@ -121,16 +149,18 @@ def evaluate(
     labels: NDArray[np.int64],
     *,
     name: str = "data",
+    engine: Engine | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Accuracy:
     """
     The share of frames x [N, ..] whose largest output is that of their label [N], or whose class is it where the
     network returns the class. Of several outputs the first counts.
 
-    source: a module at any stage, a design or its folder, or a PyTorch model in eval mode. name: what errors call the
-    frames. `progress` is told the number of frames done. Raises ValueError where frames or labels do not fit.
+    source: a module at any stage, a design or its folder, or a PyTorch model in eval mode; engine: what runs it, see
+    `runner`. name: what errors call the frames. `progress` is told the number of frames done. Raises ValueError where
+    frames or labels do not fit.
     """
-    what = source if isinstance(source, Runner) else runner(source)
+    what = source if isinstance(source, Runner) else runner(source, engine)
     right = 0
     for start in range(0, len(x), BATCH):
         scores = what.run(x[start : start + BATCH])

@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
+from blendir.backends.cpu.native import Native
 from blendir.backends.design import frame_order, layer_results
+from blendir.backends.engines import Engine, require_engine
 from blendir.backends.folder import integer_stages, read_report, target_of
 from blendir.backends.target import Program, Target, Trace
-from blendir.dialects import blend
-from blendir.dialects.blend import BlendOp, WordType, tensor_type
-from blendir.dialects.blend.shape import MoveOp
+from blendir.backends.traces import MOVES, tensor_trace
+from blendir.dialects.blend import BlendOp, tensor_type
 from blendir.interpreter import run_module
 from blendir.interpreter.run import Outputs, chunks, frames_at_once, listed
-from blendir.packing import unpack_words
 
 Array = NDArray[Any]
-MOVES = (blend.ConstantOp, MoveOp)
+INTERPRETED = 64
+"""The first frames, which the interpreter runs where compiled code runs all."""
+NATIVE = "native"
 
 
 @dataclass(frozen=True)
@@ -93,27 +95,6 @@ def layer_shapes(module: ModuleOp) -> dict[str, tuple[str, tuple[int, ...]]]:
     return shapes
 
 
-def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
-    """
-    The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and what comes out.
-    """
-    trace: Trace = {}
-
-    def observe(op: Operation, index: int, value: Array) -> None:
-        if not isinstance(op, BlendOp) or isinstance(op, MOVES):
-            return
-        if isinstance(tensor_type(op.results[index]).element_type, WordType):
-            value = unpack_words(value, 1)
-            lanes = op.attributes.get("lanes")
-            if lanes is not None:
-                value = value[:, list(lanes.get_values())]  # pyright: ignore
-            elif isinstance(op, blend.ThresholdOp):
-                value = value[:, : tensor_type(op.input).get_shape()[1]]
-        trace[op.layer_name] = value.reshape(len(value), -1)
-
-    return trace, run_module(module, x, observe)
-
-
 def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     """
     The same at [stream].
@@ -175,26 +156,34 @@ def verify(
     x: Array,
     *,
     stages: Mapping[str, ModuleOp] | None = None,
+    engine: Engine = "native",
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verification:
     """
     Runs frames x [N, ..] through [fixed], the later stages and the program of a design folder, and compares every
     layer.
 
-    stages: those of the folder, where they are read already. `progress` is told the number of frames done.
+    stages: those of the folder, where they are read already. engine: with "native", the interpreter runs the first
+    frames, and compiled code, which is compared with it there, all of them; with "interpreter" or "csim" the
+    interpreter runs all, with "interpreter" without the program. `progress` is told the number of frames done.
     Raises ValueError where blendir did not make the folder or cannot build it here.
     """
+    require_engine(engine)
     folder = Path(folder)
     target = target_of(read_report(folder))
-    target.require_tools()
     stages = integer_stages(folder) if stages is None else stages
     outcome = Verification()
     shapes = layer_shapes(stages["fixed"])
     with tempfile.TemporaryDirectory(prefix="blendir-verify-") as record:
-        program = target.program(stages[target.stage], folder, Path(record))
+        program = None
+        if engine != "interpreter":
+            target.require_tools()
+            program = target.program(stages[target.stage], folder, Path(record))
+        net = Native(stages["fixed"]) if engine == "native" else None
         for part in chunks(np.asarray(x), frames_at_once(stages["fixed"])):
-            reference, output = tensor_trace(stages["fixed"], part)
-            for stage, (trace, y) in others(target, stages, program, part):
+            interpreted = net is None or outcome.images < INTERPRETED
+            reference, output = tensor_trace(stages["fixed"], part) if net is None or interpreted else net.trace(part)
+            for stage, (trace, y) in others(target, stages, net, program, part, interpreted):
                 found, first = compare(reference, trace, shapes, stage, outcome.images)
                 found.mismatches += wrong_outputs(y, output)
                 total = outcome.comparisons.setdefault(stage, Comparison(stage, found.layers))
@@ -207,12 +196,21 @@ def verify(
 
 
 def others(
-    target: Target, stages: Mapping[str, ModuleOp], program: Program, x: Array
+    target: Target,
+    stages: Mapping[str, ModuleOp],
+    net: Native | None,
+    program: Program | None,
+    x: Array,
+    interpreted: bool,
 ) -> Iterator[tuple[str, tuple[Trace, Outputs]]]:
     """
     The traces of everything that is compared with [fixed].
     """
-    for stage, trace in (("packed", tensor_trace), ("stream", stream_trace)):
-        if stage in stages:
-            yield stage, trace(stages[stage], x)
-    yield target.language, program.trace(x)
+    if interpreted:
+        for stage, trace in (("packed", tensor_trace), ("stream", stream_trace)):
+            if stage in stages:
+                yield stage, trace(stages[stage], x)
+        if net is not None:
+            yield NATIVE, net.trace(x)
+    if program is not None:
+        yield target.language, program.trace(x)

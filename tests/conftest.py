@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from commands import FACTORY, SHAPE, run
 
+from blendir.backends.cpu import build
 from blendir.backends.hls import csim
 
 SLOW = frozenset(
@@ -17,7 +18,7 @@ SLOW = frozenset(
     test_backends test_brevitas test_commands_compile test_commands_files test_commands_opt test_commands_verify
     test_compared test_cpp test_csim test_digits test_ends test_explore test_faults test_frontend_given
     test_frontend_layers test_frontend_models test_frontend_operands test_frontend_quantizers test_hostile_names
-    test_levels test_memory_top test_mixer test_mutations test_onnx test_passes test_planes test_public
+    test_levels test_memory_top test_mixer test_mutations test_native test_onnx test_passes test_planes test_public
     test_quantization_error test_random_networks test_realtobinary test_resources test_streams test_training test_units
     test_wide_networks test_xnor_dsp test_zoo_networks
     """.split()
@@ -38,12 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_compilation() -> Iterator[None]:
+def quick_compilation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     Designs see few frames here: to optimise the C++ takes longer than to run it.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csim, "FLAGS", (*csim.FLAGS, "-O1"))
+        patch.setattr(
+            build, "FLAGS", (*build.FLAGS, "-O1", "-Wall", "-Werror", "-Wno-uninitialized", "-Wno-maybe-uninitialized")
+        )
+        patch.setenv("BLENDIR_CACHE", str(tmp_path_factory.mktemp("compiled")))
         patch.setenv("CXXFLAGS", "-O1")
         yield
 

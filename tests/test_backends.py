@@ -60,11 +60,11 @@ def test_a_program_of_another_backend(toy: None, net: ModuleOp, x: np.ndarray, t
 def test_it_is_verified_and_evaluated(toy: None, net: ModuleOp, x: np.ndarray, tmp_path: Path) -> None:
     blendir.compile(net, tmp_path / "d", calibration=x, backend="toy")
     found = blendir.verify(tmp_path / "d", x)
-    assert list(found.comparisons) == ["packed", "toy"]
+    assert list(found.comparisons) == ["packed", "native", "toy"]
     assert (found.images, found.mismatches) == (8, 0)
     assert all(c.numbers > 1000 for c in found.comparisons.values())
     scores = blendir.run(read_module(tmp_path / "d" / "ir" / "fixed.mlir"), x)
-    accuracy = blendir.evaluate(tmp_path / "d", x, scores.argmax(axis=1))
+    accuracy = blendir.evaluate(tmp_path / "d", x, scores.argmax(axis=1), engine="csim")
     assert (accuracy.accuracy, accuracy.images, accuracy.stage) == (1.0, 8, "toy")
     text = (tmp_path / "d" / "toy" / "main.mlir").read_text()
     limits = re.search(r'blend.constant dense<"0x(\w)', text)
@@ -107,7 +107,7 @@ def test_commands_reach_it(here: Path) -> None:
 
 
 def test_an_unknown_backend_is_a_line(here: Path, net: ModuleOp, tmp_path: Path) -> None:
-    message = r"^unknown backend verilog; the backends are hls$"
+    message = r"^unknown backend verilog; the backends are hls, cpu$"
     with pytest.raises(ValueError, match=message):
         blendir.compile(net, tmp_path / "d", backend="verilog")
     with pytest.raises(ValueError, match=message):

@@ -29,7 +29,7 @@ def test_verify_fine(here: Path):
     assert result.exit_code == 0
     found = json.loads(result.stdout)
     assert (found["images"], found["mismatches"], found["first"]) == (20, 0, None)
-    assert set(found["stages"]) == {"packed", "stream", "C++"}
+    assert set(found["stages"]) == {"packed", "stream", "native", "C++"}
     assert all(s["numbers"] > 20000 and s["mismatches"] == 0 for s in found["stages"].values())
 
 
@@ -138,7 +138,9 @@ def test_evaluate_is_the_same_everywhere(here: Path):
         assert result.exit_code == 0, result.stderr
         found[source] = json.loads(result.stdout)
         assert found[source]["images"] == 20
-    assert [f["stage"] for f in found.values()] == ["PyTorch", "imported", "fixed", "C++"]
+    assert [f["stage"] for f in found.values()] == ["PyTorch", "imported", "fixed, native", "fixed, native"]
+    csim = json.loads(run("evaluate", "design", "--data", "labelled.npz", "--engine", "csim", "--json").stdout)
+    assert csim == found["design"] | {"stage": "C++"}
     assert found["design"]["accuracy"] == found["design/ir/fixed.mlir"]["accuracy"]
     assert found["net.mlir"]["accuracy"] == found["tinynet:pair"]["accuracy"]
     assert "PyTorch:" in run("evaluate", "tinynet:make", "--data", "labelled.npz").stdout

@@ -20,7 +20,7 @@ from torch import nn
 from xdsl.dialects.builtin import ModuleOp
 
 import blendir
-from blendir.backends.hls.cpp_names import comment
+from blendir.backends.cpp import comment
 from blendir.backends.names import identifier
 from blendir.dialects import blend
 from blendir.errors import printable

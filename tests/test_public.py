@@ -19,7 +19,7 @@ from blendir.modules import read_module
 
 NAMES = {
     *("Build", "ImportMismatchError", "__version__", "compile", "evaluate", "explore", "from_onnx", "from_torch"),
-    *("lower", "run", "verify"),
+    *("lower", "native", "run", "verify"),
 }
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 WITHOUT_TORCH = """

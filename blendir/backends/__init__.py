@@ -24,9 +24,27 @@ def get_hls() -> type[Target]:
     return HLSTarget
 
 
-BACKENDS: dict[str, Callable[[], type[Target]]] = {"hls": get_hls}
+def get_cpu() -> type[Target]:
+    """
+    C++ for CPUs.
+    """
+    from blendir.backends.cpu.target import CPUTarget
+
+    return CPUTarget
+
+
+BACKENDS: dict[str, Callable[[], type[Target]]] = {"hls": get_hls, "cpu": get_cpu}
 """The targets by name, imported when asked for."""
 DEFAULT = "hls"
+LANGUAGES = {"cpu": "cpp"}
+"""What `blendir-translate` calls a backend, where that is another name."""
+
+
+def translation(name: str) -> str:
+    """
+    The option of `blendir-translate` for a backend.
+    """
+    return f"--to-{LANGUAGES.get(name, name)}"
 
 
 def backend(name: str) -> Target:

@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from blendir import __version__
 from blendir.backends import BACKENDS, DEFAULT
+from blendir.backends.engines import ENGINES, Engine
 from blendir.backends.folder import integer_stages, read_report, target_of
 from blendir.errors import printable
 from blendir.evaluation import evaluate
@@ -73,6 +74,9 @@ OUTPUT_OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )
+
+
+ENGINE = click.Choice(ENGINES)
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -289,12 +293,16 @@ def as_dictionary(found: Verification) -> dict[str, Any]:
 @click.option("--data", required=True, type=FILE, metavar="X.npy", help="Frames [N, ..].")
 @click.option("--against", metavar="MODEL", help="Also measure what fixed point costs, layer by layer, against MODEL.")
 @click.option("--weights", type=FILE, metavar="F.safetensors", help="Weights to load into MODEL.")
+@click.option("--engine", type=ENGINE, default="native", show_default=True, help="What runs [fixed] on all frames.")
 @output_options
 def verify_command(
-    folder: Path, data: Path, against: str | None, weights: Path | None, quiet: bool, as_json: bool
+    folder: Path, data: Path, against: str | None, weights: Path | None, engine: Engine, quiet: bool, as_json: bool
 ) -> None:
     """
     Runs frames through every integer stage and the compiled C++ of a design, and compares every layer.
+
+    With the engine native the interpreter runs the stages on the first 64 frames, and compiled code stands for it on
+    the others; with csim it runs them on all frames, and with interpreter it does so without the C++.
 
     With --against, the floats of the design are compared with those of MODEL, and each layer in fixed point with the
     same layer in floats: signal-to-noise ratio, largest error in units of the last place, share of saturated values,
@@ -303,14 +311,15 @@ def verify_command(
     stages = integer_stages(folder)
     x = read_array(data)
     require_frames(x, stages["fixed"], data)
-    target_of(read_report(folder)).require_tools()
+    if engine != "interpreter":
+        target_of(read_report(folder)).require_tools()
     errors: dict[str, Any] = {}
     if against is not None:
         module, _ = imported(against, weights, x[:1], quiet, True)
         with progress(f"comparing {folder} with {against}", quiet):
             errors = errors_against(folder, stages["fixed"], module, against, x)
     with progress(f"verifying {folder}", quiet, len(x)) as advance:
-        found = verify(folder, x, stages=stages, progress=advance)
+        found = verify(folder, x, stages=stages, engine=engine, progress=advance)
     if as_json:
         print_json(as_dictionary(found) | errors)
     elif not quiet:
@@ -365,12 +374,14 @@ def ops_command(quiet: bool, as_json: bool) -> None:
 @click.argument("source", metavar="MODEL|NET.MLIR|DIR")
 @click.option("--data", required=True, type=FILE, metavar="PATH", help="CIFAR-10/100, class folders, or .npz.")
 @click.option("--record", is_flag=True, help="Enter the accuracy in the report of DIR.")
+@click.option("--engine", type=ENGINE, help="What runs modules and designs  [default: native, floats: interpreter]")
 @model_options
 @output_options
 def evaluate_command(
     source: str,
     data: Path,
     record: bool,
+    engine: Engine | None,
     weights: Path | None,
     example: Path | None,
     shape: str | None,
@@ -378,7 +389,9 @@ def evaluate_command(
     as_json: bool,
 ) -> None:
     """
-    Accuracy on labelled images: of a MODEL in PyTorch, of a module in the interpreter, of a design in C++.
+    Accuracy on labelled images: of a MODEL in PyTorch, of a module or a design as compiled code.
+
+    A module of floats or of processes runs in the interpreter; with --engine csim a design runs as the C++ in DIR.
 
     PATH is the python archive of CIFAR-10 or CIFAR-100 (packed or not), a folder or zip with test/<class>/<image>, or
     an .npz file with frames x and labels y.
@@ -388,8 +401,11 @@ def evaluate_command(
 
     if record:
         read_report(Path(source))
+        if engine not in (None, "csim"):
+            raise ValueError(f"--record is for the program of the design, not for the engine {engine}")
+        engine = "csim"
     x, labels, _ = load_images(data)
-    what = given_runner(source, weights, given_example(example, shape))
+    what = given_runner(source, weights, given_example(example, shape), engine)
     if what.module is not None:
         require_frames(x, what.module, data)
     with progress(f"evaluating {what.stage}", quiet, len(x)) as advance:

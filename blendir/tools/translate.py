@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from blendir import __version__
-from blendir.backends import BACKENDS
+from blendir.backends import BACKENDS, translation
 from blendir.modules import parse_module, read_module
 from blendir.tools.designs import DesignWriter, design_options, summary
 from blendir.tools.terminal import Tool, say
@@ -20,11 +20,11 @@ from blendir.tools.terminal import Tool, say
 
 def translations(command: Callable[..., Any]) -> Callable[..., Any]:
     """
-    The option `--to-NAME` of each backend.
+    The option of each backend, as `--to-hls`.
     """
     for name in reversed(BACKENDS):
         described = f"Write a project of the backend {name}."
-        command = click.option(f"--to-{name}", "backend", flag_value=name, help=described)(command)
+        command = click.option(translation(name), "backend", flag_value=name, help=described)(command)
     return command
 
 
@@ -41,7 +41,7 @@ def translate(source: Path, backend: str | None, quiet: bool, **design: Any) -> 
     The module is at any stage, in a file or on stdin.
     """
     if backend is None:
-        raise click.UsageError(f"say what to translate to: {' or '.join(f'--to-{name}' for name in BACKENDS)}")
+        raise click.UsageError(f"say what to translate to: {' or '.join(translation(name) for name in BACKENDS)}")
     writer = DesignWriter(backend=backend, **design)
     module = parse_module(sys.stdin.read(), "stdin") if str(source) == "-" else read_module(source)
     build = writer.write(module, quiet)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blendir import widths
-from blendir.backends.hls.cpp_names import CppDesign, comment
+from blendir.backends.cpp import comment
+from blendir.backends.hls.cpp_names import CppDesign
 from blendir.dialects import stream
 from blendir.dialects.stream import ProcessOp
 from blendir.hardware.processes import process_of

@@ -1,0 +1,3 @@
+"""
+C++ for CPUs: [packed] modules on machine words, one thread a frame.
+"""

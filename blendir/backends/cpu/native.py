@@ -1,0 +1,163 @@
+"""
+Modules that run as compiled code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+
+from blendir.backends.cpu.arena import ALIGNMENT
+from blendir.backends.cpu.build import library
+from blendir.backends.cpu.plan import Keep, plan_of
+from blendir.backends.cpu.print_cpp import source_files
+from blendir.backends.cpu.storage import Array, Bits
+from blendir.backends.target import Trace
+from blendir.backends.traces import Observer, tensor_trace
+from blendir.dialects.blend import element_format, tensor_type
+from blendir.errors import UserError
+from blendir.interpreter import encode_input, input_type, output_types
+from blendir.interpreter.blend import integer_dtype
+from blendir.interpreter.run import Outputs, alone, decode_output, frames_at_once
+from blendir.passes.stage import reached, stage_of
+from blendir.pipeline import lower
+
+
+def packed(module: ModuleOp) -> ModuleOp:
+    """
+    A copy of an integer module at [packed]; UserError of a module that is not integer or lies behind.
+    """
+    stage = stage_of(module)
+    if not reached(module, "fixed"):
+        if stage == "stream":
+            raise UserError("the native engine runs [fixed] and [packed], and the module is at [stream]")
+        raise UserError(f"the native engine runs integers, and the module is at [{stage}]; lower it to [fixed] first")
+    return lower(module, "packed")
+
+
+def aligned_bytes(size: int) -> NDArray[np.uint8]:
+    """
+    New memory that starts at a cache line.
+    """
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
+class Native:
+    """
+    A module as compiled code: bit-equal to `blendir.run`.
+
+    module: the [packed] module that it runs. arena_bytes: the memory that a thread needs for one frame.
+    """
+
+    def __init__(self, module: ModuleOp, files: Mapping[str, str | bytes] | None = None):
+        self.module = packed(module)
+        self.plan = plan_of(self.module)
+        self.files = source_files(self.plan) if files is None else files
+        self.arena_bytes = max(self.plan.arena_bytes, ALIGNMENT)
+        self._run = self._function("network_run", trace=False)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a compiled network cannot be pickled or copied; do so with net.module, and compile that")
+
+    def _function(self, name: str, trace: bool) -> Any:
+        """
+        A function of the library.
+        """
+        function = getattr(ctypes.CDLL(str(library(self.files, trace))), name)
+        function.restype = None
+        return function
+
+    def __call__(self, x: NDArray[Any], threads: int = 1, observe: Observer | None = None) -> Outputs:
+        """
+        What comes out for frames x [N, ..]: float64 [N, ..], a list of such for several outputs.
+
+        threads: how many frames are computed at the same time. observe(op, result index, value) sees the result of
+        every operation of `module`, as in `blendir.run`; one thread runs then.
+        """
+        if threads < 1:
+            raise UserError(f"threads should be at least 1, got {threads}")
+        source, results = input_type(self.module), output_types(self.module)
+        frames = np.ascontiguousarray(encode_input(np.asarray(x), source), self.plan.input.buffer.dtype)
+        count = len(frames)
+        outputs = [np.empty((count, *value.shape), value.buffer.dtype) for value in self.plan.outputs]
+        if observe is not None:
+            self._observe(frames, outputs, observe)
+        elif threads == 1 or count < 2:
+            self._part(frames, outputs, 0, count)
+        else:
+            bounds = [count * i // threads for i in range(threads + 1)]
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(partial(self._part, frames, outputs), bounds[:-1], bounds[1:]))
+        kinds = [kind.element_type for kind in results]
+        return alone([decode_output(y, kind) for y, kind in zip(outputs, kinds, strict=True)])
+
+    def trace(self, x: NDArray[Any]) -> tuple[Trace, Outputs]:
+        """
+        The integers of every layer, and the outputs.
+        """
+        return tensor_trace(self.module, x, lambda _, frames, observe: self(frames, observe=observe))
+
+    def _part(self, frames: Array, outputs: list[Array], start: int, end: int) -> None:
+        """
+        Runs frames start .. end.
+        """
+        arena = aligned_bytes(self.arena_bytes)
+        self._run(*pointers(frames, outputs, start), ctypes.c_size_t(end - start), pointer(arena))
+
+    def _observe(self, frames: Array, outputs: list[Array], observe: Observer) -> None:
+        """
+        The same, and the result of every operation.
+        """
+        run, arena, each = self._function("network_trace", trace=True), aligned_bytes(self.arena_bytes), self.plan
+        most = frames_at_once(self.module)
+        for start in range(0, len(frames), most):
+            size = min(most, len(frames) - start)
+            trace = np.empty((size, each.trace_bytes), np.uint8)
+            run(*pointers(frames, outputs, start), ctypes.c_size_t(size), pointer(arena), pointer(trace))
+            for keep in each.keeps:
+                observe(keep.op, 0, kept(keep, trace))
+
+
+def kept(keep: Keep, trace: NDArray[np.uint8]) -> Array:
+    """
+    A result of the frames of a trace, as the interpreter has it.
+    """
+    value = keep.value
+    data = np.ascontiguousarray(trace[:, keep.offset : keep.offset + value.buffer.bytes]).view(value.buffer.dtype)
+    if isinstance(value, Bits):
+        return value.words(data)
+    width = element_format(tensor_type(keep.op.results[0]).element_type).width
+    return data.reshape(len(data), *value.shape).astype(integer_dtype(width))
+
+
+def pointer(array: Array) -> ctypes.c_void_p:
+    """
+    Where an array lies.
+    """
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def pointers(frames: Array, outputs: list[Array], start: int) -> list[ctypes.c_void_p]:
+    """
+    Where frame `start` and its results lie.
+    """
+    return [pointer(array[start:]) for array in (frames, *outputs)]
+
+
+def native(module: ModuleOp) -> Native:
+    """
+    A module at [fixed] or [packed] as compiled code, built with g++ once for each module and kept in a cache.
+
+    Raises UserError where the module computes floats, where an operation has no kernel, or where g++ or the cache
+    fails, with one line that says what to do.
+    """
+    return Native(module)

@@ -1,0 +1,48 @@
+"""
+The result of every layer of a module of tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from blendir.backends.target import Trace
+from blendir.dialects import blend
+from blendir.dialects.blend import BlendOp, WordType, tensor_type
+from blendir.dialects.blend.shape import MoveOp
+from blendir.interpreter import run_module
+from blendir.interpreter.run import Outputs
+from blendir.packing import unpack_words
+
+Array = NDArray[Any]
+Observer: TypeAlias = Callable[[Operation, int, Array], None]
+Run: TypeAlias = Callable[[ModuleOp, Array, Observer], Outputs]
+MOVES = (blend.ConstantOp, MoveOp)
+"""Operations that are no layers."""
+
+
+def tensor_trace(module: ModuleOp, x: Array, run: Run = run_module) -> tuple[Trace, Outputs]:
+    """
+    The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and what comes out.
+    `run` is what runs the module on few frames, by default the interpreter.
+    """
+    trace: Trace = {}
+
+    def observe(op: Operation, index: int, value: Array) -> None:
+        if not isinstance(op, BlendOp) or isinstance(op, MOVES):
+            return
+        if isinstance(tensor_type(op.results[index]).element_type, WordType):
+            value = unpack_words(value, 1)
+            lanes = op.attributes.get("lanes")
+            if lanes is not None:
+                value = value[:, list(lanes.get_values())]  # pyright: ignore
+            elif isinstance(op, blend.ThresholdOp):
+                value = value[:, : tensor_type(op.input).get_shape()[1]]
+        trace[op.layer_name] = value.reshape(len(value), -1)
+
+    return trace, run(module, x, observe)
