@@ -17,7 +17,7 @@ from pathlib import Path
 from blendir.errors import UserError
 
 COMPILER = "g++"
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-strict-aliasing", "-fwrapv", "-Iinclude")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-strict-aliasing", "-fwrapv", "-Wno-psabi", "-Iinclude")
 WIDE = {"x86_64": ("-mprefer-vector-width=512",)}
 """Flags of a machine."""
 
