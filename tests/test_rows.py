@@ -124,13 +124,13 @@ class TestRows:
 @st.composite
 def graphs(draw: st.DrawFn) -> ModuleOp:
     """
-    Scheduled networks of line buffers with skips, strides and pools.
+    Scheduled networks of line buffers with skips, branches, strides and pools.
     """
     net = Net((draw(st.integers(1, 3)), draw(st.integers(3, 12)), draw(st.integers(3, 12))))
     z = net.input
     for _ in range(draw(st.integers(1, 3))):
         channels, *size = tensor_type(z).get_shape()[1:]
-        choice = draw(st.sampled_from(["skip", "skip", "skip", "stride", "pool", "wide"]))
+        choice = draw(st.sampled_from(["skip", "skip", "both", "both", "stride", "pool", "wide"]))
         if choice == "pool" and min(size) > 1:
             z = net.add(blend.MaxPool2dOp(z, (2, 2), (2, 2), (0, 0)))
             continue
@@ -139,7 +139,9 @@ def graphs(draw: st.DrawFn) -> ModuleOp:
         kernel, pad = (1, draw(st.integers(0, 1))) if choice == "wide" else (3, 1)
         bits = net.random_bits(outputs, channels, kernel, kernel)
         y = net.norm(net.count(net.binary_conv(net.sign(z), bits, stride, pad)))
-        z = net.add(blend.AddOp(y, z)) if choice == "skip" else y
+        if choice == "both":
+            z = net.norm(net.count(net.binary_conv(net.sign(z), net.random_bits(outputs, channels, 1, 1))))
+        z = net.add(blend.AddOp(y, z)) if choice in ("skip", "both") else y
     module = lower(net.module(z), "stream", net.rng.normal(size=(2, *tensor_type(net.input).get_shape()[1:])))
     try:
         module = scheduled(module, 340e6 / draw(st.sampled_from([40, 100, 150, 400, 1000])))
@@ -189,3 +191,14 @@ def test_period_that_sets_in_late() -> None:
     interval = max(run(processes(module), 4, 1).leaving[1:] - run(processes(module), 4, 1).leaving[:-1])
     equal_to_beats(module, 12, int(interval) - 7)
     equal_to_beats(module, 12, int(interval) + 1)
+
+
+def test_branches() -> None:
+    """
+    What the line buffer of one branch waits for is written to the other one, whose units pass it on.
+    """
+    net = Net((2, 6, 5))
+    branches = [net.binary_conv(net.sign(net.input), net.random_bits(2, 2, n, n), 1, n // 2) for n in (3, 1)]
+    total = net.add(blend.AddOp(*(net.norm(net.count(v)) for v in branches)))
+    module = lower(net.module(total), "stream", net.rng.normal(size=(2, 2, 6, 5)))
+    equal_to_beats(scheduled(module), 5, 97)

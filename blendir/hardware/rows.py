@@ -181,8 +181,8 @@ class Rows:
         How many of these numbers lie below each of others, or are not above it (`right`).
         """
         low, high = (np.maximum(np.searchsorted(self.base, at, side) - 1, 0) for at in (others.base, others.last))
-        keys = [others.kind, high - low]
-        for step in range(int(keys[1].max()) + 1):
+        keys = [others.kind]
+        for step in range(int((high - low).max()) + 1):
             row = np.minimum(low + step, high)
             keys += [self.kind[row], self.base[row] - others.base]
         first, kind = classes(keys, len(low))
@@ -307,8 +307,8 @@ class Span:
         """
         What the values of a row depend on, from `low` on.
         """
-        found = [self.last - self.first]
-        for step in range(int(found[0].max()) + 1):
+        found: list[Numbers] = []
+        for step in range(int((self.last - self.first).max()) + 1):
             row = np.minimum(self.first + step, self.last)
             for rows, origin in ((self.marks.at, queries.base), (self.marks.values, self.low)):
                 found += [rows.kind[row], rows.base[row] - origin]
