@@ -149,6 +149,17 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "everything": (Everything, (3, 6, 6)),
     "joined": (Joined, (3, 5, 6)),
     "picked": (Picked, (3, 4, 4)),
+    "transposed in groups": (
+        lambda: nn.Sequential(
+            nn.ConvTranspose2d(4, 6, 4, 2, 1, groups=2),
+            nn.ConvTranspose2d(6, 6, 3, (2, 1), 1, (1, 0), groups=6, dilation=(1, 2)),
+        ),
+        (4, 2, 3),
+    ),
+    "transposed in a line": (
+        lambda: nn.Sequential(nn.ConvTranspose1d(4, 4, 3, 3, 1, 2, groups=2), nn.ConvTranspose1d(4, 2, 3, dilation=2)),
+        (4, 5),
+    ),
     "u-net": (UNet, (3, 8, 8)),
     "expanded": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), Lambda(expanded), nn.Conv2d(4, 2, 2)), (3, 5, 6)),
     "more dimensions": (lambda: nn.Sequential(nn.Flatten(1, 2), nn.Conv2d(6, 3, 3)), (2, 3, 5, 4)),

@@ -91,11 +91,11 @@ def convolution(
     The general form.
     """
     if transposed:
-        from blendir.frontend.aten_transposed import conv_transpose2d
+        from blendir.frontend.aten_transposed import conv_transpose
 
         if not isinstance(x, SSAValue):
             raise UntranslatableError(f"{e.site.target}, transposed, of a border")
-        return conv_transpose2d(e, x, weight, bias, stride, padding, output_padding, groups, dilation)
+        return conv_transpose(e, x, weight, bias, stride, padding, output_padding, groups, dilation)
     return conv(e, x, weight, bias, stride, padding, dilation, groups)
 
 

@@ -149,7 +149,7 @@ def reference(model: nn.Module, frames: Array) -> Reference:
 
     for module in model.modules():
         module.register_forward_hook(record)
-    model.double()
+    nn.Module.double(model)  # a method of the user's may have this name
     with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for frame in frames:
