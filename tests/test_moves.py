@@ -157,7 +157,11 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         (4, 2, 3),
     ),
     "transposed in a line": (
-        lambda: nn.Sequential(nn.ConvTranspose1d(4, 4, 3, 3, 1, 2, groups=2), nn.ConvTranspose1d(4, 2, 3, dilation=2)),
+        lambda: nn.Sequential(
+            nn.ConvTranspose1d(4, 4, 3, 3, 1, 2, groups=2),
+            nn.Upsample(scale_factor=2),
+            nn.ConvTranspose1d(4, 2, 3, dilation=2),
+        ),
         (4, 5),
     ),
     "u-net": (UNet, (3, 8, 8)),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from blendir.errors import printable
 
 SCORES = "not an operation of a streaming design: end the network before it, the largest score stays the largest"
-REMEDIES: Mapping[str, str] = dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax", "topk"), SCORES)
+REMEDIES: Mapping[str, str] = dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), SCORES)
 """
 What to do about operations of PyTorch.
 """

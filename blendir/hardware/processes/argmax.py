@@ -15,36 +15,46 @@ from blendir.hardware.processes.unit import Unit, element_config, plain_frame
 
 class Argmax(Process[stream.ArgmaxOp]):
     """
-    A cycle per beat read; a position's result leaves with its last beat.
+    A cycle per beat read; a position's result leaves with its last beat. Several places take elements one at a time.
     """
 
     latency = 16
-    functions = (Function("argmax", 1, 1),)
+    functions = (Function("argmax", 1, 1), Function("top_k", 1, 1))
     converted = True
     choices = ()
     paper_groups = None
 
     def foldings(self, xnor: str) -> list[Folding]:
-        return [Folding(group, 1) for group in groups(self.source)]
+        if self.result.length.data == 1:
+            return [Folding(group, 1) for group in groups(self.source)]
+        return [Folding(1, group) for group in groups(self.result)]
 
     def work(self, folding: Folding) -> Work:
-        return (((self.source.positions, "positions"), (self.source.length.data // folding.reads, "beats")),)
+        positions, written = (self.source.positions, "positions"), self.result.length.data // folding.writes
+        read = positions, (self.source.length.data // folding.reads, "beats")
+        return (read,) if written == 1 else (read, (positions, (written - 1, "more beats written")))
 
     def firing(self, frames: int) -> Firing:
-        beats = self.source.beats
-        every = np.arange(self.source.positions * beats * frames)
-        return Firing(len(every), [every], [every[beats - 1 :: beats]])
+        read, written = self.source.beats, self.result.beats
+        starts = np.arange(self.source.positions * frames)[:, None] * (read + written - 1)
+        reads, writes = starts + np.arange(read), starts + read - 1 + np.arange(written)
+        return Firing(len(starts) * (read + written - 1), [reads.reshape(-1)], [writes.reshape(-1)])
 
     def frames_awaited(self) -> int:
         return 0
 
     def cost(self, folding: Folding) -> Cost:
         """
-        A tree over the elements of a beat, and the best of the beats before.
+        A tree over the elements of a beat, and the best of the beats before; of several places, each compares and
+        keeps one.
         """
         larger = primitives.larger(self.source.format.width, self.result.format.width)
+        if self.result.length.data > 1:
+            return scaled(larger, self.result.length.data)
         return scaled(larger, folding.reads - (folding.reads == self.source.length.data))
 
     def unit(self) -> Unit:
         config = plain_frame(self.source) | element_config(self.source) | {"EO": self.result.format.width}
+        if self.result.length.data > 1:
+            return Unit("top_k", config | {"K": self.result.length.data, "GO": self.result.group.data})
         return Unit("argmax", config)

@@ -102,12 +102,13 @@ def lowered_concat(op: blend.ConcatOp, streams: Streams) -> Placed:
 @lowered.register(blend.ArgmaxOp)
 def lowered_argmax(op: blend.ArgmaxOp, streams: Streams) -> Placed:
     """
-    One process; its result has an element per position.
+    One process; its result has the places of a position together.
     """
     axis = op.axis.value.data
     placed = streams.together(op.input, axis, op.layer_name)
-    value = streams.emit(stream.ArgmaxOp(placed.value, element(op.result), op.layer))
-    return Placed(value, placed.order.take([0], axis - 1) // op.count)
+    k = op.k
+    value = streams.emit(stream.ArgmaxOp(placed.value, element(op.result), op.layer, k))
+    return Placed(value, spread(placed.order.take([0], axis - 1) // op.count, axis, k))
 
 
 def part_layer(op: blend.ConcatOp, index: int) -> StringAttr | str | None:
