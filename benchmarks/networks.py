@@ -28,9 +28,10 @@ from xdsl.dialects.builtin import ModuleOp
 
 import blendir
 from blendir.backends.hls.csim import Csim
+from blendir.interpreter.run import chunks
 from blendir.models.zoo import ZOO, entry
 from blendir.tools.counts import count
-from blendir.verification import compare, layer_shapes, tensor_trace
+from blendir.verification import Comparison, compare, layer_shapes, tensor_trace
 
 Array: TypeAlias = NDArray[Any]
 Columns: TypeAlias = dict[str, Callable[[dict[str, Any]], str]]
@@ -71,11 +72,16 @@ def compiled(module: ModuleOp, calibration: Array, x: Array, start: float) -> di
         build = blendir.compile(fixed, Path(folder) / "design")
         seconds = time.process_time() - start
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        reference, output = tensor_trace(fixed, x)
-        trace, y = Csim(build.module, build.path, Path(folder)).trace(x)
-    found, first = compare(reference, trace, layer_shapes(fixed), "C++", 0)
-    if first is not None:
-        print(first, file=sys.stderr)
+        csim, total = Csim(build.module, build.path, Path(folder)), Comparison("C++")
+        for part in chunks(x):
+            reference, output = tensor_trace(fixed, part)
+            trace, y = csim.trace(part)
+            found, first = compare(reference, trace, layer_shapes(fixed), "C++", 0)
+            if first is not None:
+                print(first, file=sys.stderr)
+            total.layers = found.layers
+            total.numbers += found.numbers + y.size
+            total.mismatches += found.mismatches + int((y != output).sum())
     counts = count(blendir.lower(fixed, "packed"))
     return {
         **asdict(counts),
@@ -86,9 +92,9 @@ def compiled(module: ModuleOp, calibration: Array, x: Array, start: float) -> di
         "gib": memory / 2**20,
         "cpp_seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,
         "frames": len(x),
-        "layers": found.layers,
-        "numbers": found.numbers + y.size,
-        "mismatches": found.mismatches + int((y != output).sum()),
+        "layers": total.layers,
+        "numbers": total.numbers,
+        "mismatches": total.mismatches,
     }
 
 

@@ -21,7 +21,7 @@ from blendir.compiler import Build, open_design
 from blendir.errors import UserError
 from blendir.interpreter import run_outputs
 from blendir.interpreter.run import Outputs, listed
-from blendir.passes.classes import classes_of
+from blendir.passes.classes import classes_of, several_classes
 from blendir.passes.stage import stage_of
 
 if TYPE_CHECKING:
@@ -57,10 +57,12 @@ def module_runner(stage: str, run: Callable[[Array], Outputs], module: ModuleOp)
     """
     A module, or a program that computes the same.
     """
-    classes = classes_of(module) is not None
+    classes, several = classes_of(module) is not None, several_classes(module)
 
     def first(x: Array) -> Array:
         found = first_of(run(x), "the network")
+        if several:
+            found = found[:, 0]
         return found.astype(np.int64) if classes else found
 
     return Runner(stage, first, module)

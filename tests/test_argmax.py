@@ -68,6 +68,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": lambda net, y: net.fc(y.flatten(1)).max(1).indices,
     "softmax": lambda net, y: F.softmax(net.fc(y.flatten(1)), 1).argmax(1),
     "log_softmax of max": lambda net, y: F.log_softmax(net.fc(y.flatten(1)), -1).max(1)[1],
+    "three": lambda net, y: net.fc(y.flatten(1)).topk(3).indices,
+    "smallest tokens": lambda net, y: net.tokens(y.flatten(2)).topk(2, largest=False)[1].float(),
+    "softmax of three": lambda net, y: net.fc(y.flatten(1)).softmax(1).topk(3, -1).indices,
     "bits": lambda net, y: torch.sign(net.fc(y.flatten(1))).argmax(1),
 }
 
@@ -82,7 +85,7 @@ def test_every_stage(kind: str) -> None:
         assert np.array_equal(y, np.rint(y))
 
 
-@pytest.mark.parametrize("kind", ["features", "a map", "tokens", "bits"])
+@pytest.mark.parametrize("kind", ["features", "a map", "tokens", "three", "smallest tokens", "bits"])
 def test_the_cpp(tmp_path: Path, kind: str) -> None:
     check_cpp(lowered(imported(classes(FUNCTIONS[kind]), FRAMES), FRAMES), FRAMES, tmp_path, 1e6)
 
@@ -144,7 +147,8 @@ def test_a_near_tie_is_uncertain() -> None:
         (lambda net, y: F.softmax(y, 1), "end the network before it"),
         (lambda net, y: F.softmax(y, 2).argmax(1), "end the network before it"),
         (lambda net, y: (F.softmax(y, 1), F.softmax(y, 1).argmax(1)), "end the network before it"),
-        (lambda net, y: y.topk(2, 1).indices, "end the network before it"),
+        (lambda net, y: y.topk(2, 1).values, "topk"),
+        (lambda net, y: y.topk(1, 0).indices, "leading dimension, the batch"),
     ],
 )
 def test_refused(function: Callable[..., Any], message: str) -> None:

@@ -26,6 +26,7 @@ GIVEN = {
     "conv1d.default": ((1, 4, 6), (5, 4, 3), (5,)),
     "conv1d.padding": ((1, 4, 6), (5, 4, 3), (5,), [1], "same"),
     "conv2d.default": (PLANE, (5, 4, 3, 3), (5,)),
+    "conv_transpose1d.default": ((1, 4, 6), (4, 5, 3), (5,)),
     "conv_transpose2d.input": (PLANE, (4, 5, 3, 3), (5,)),
     "conv2d.padding": (PLANE, (5, 4, 3, 3), (5,), [1, 1], "same"),
     "convolution.default": (PLANE, (5, 4, 3, 3), (5,), *GEOMETRY),

@@ -81,6 +81,22 @@ def line() -> nn.Module:
     )
 
 
+def adaptive() -> nn.Module:
+    """
+    Adaptive pools to sizes that divide, that do not, and that are larger.
+    """
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 1),
+        nn.AdaptiveMaxPool2d((7, 10)),
+        nn.AdaptiveAvgPool2d((5, 4)),
+        nn.Conv2d(3, 2, 1),
+        nn.AdaptiveAvgPool2d((3, 7)),
+        Sign(),
+        nn.AdaptiveMaxPool2d((2, 9)),
+        BinaryConv(2, 3, 2, 1, 0, 0.0, False),
+    )
+
+
 class BinaryLine(nn.Module):
     """
     A binary convolution of [N, C, L] that keeps the length.
@@ -98,6 +114,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "fixed": (fixed, (3, 9, 8)),
     "bits": (bits, (3, 6, 7)),
     "pools": (pools, (3, 7, 8)),
+    "adaptive": (adaptive, (2, 9, 8)),
     "line": (line, (5, 21)),
     "pixels in a line": (lambda: nn.Sequential(nn.Conv2d(2, 3, 2, 1, 1), Line(nn.Conv1d(3, 2, 3, 1, 5))), (2, 3, 4)),
 }
@@ -117,7 +134,22 @@ def test_every_stage_and_the_cpp_agree(name: str, tmp_path: Path) -> None:
     timing = simulate(build.module)
     outcome = play(build.module, 9, interval=timing.frame_interval)
     assert outcome.finished
-    assert outcome.leaving[4] - outcome.leaving[3] == timing.frame_interval
+    assert outcome.leaving[2] - outcome.leaving[1] == timing.frame_interval
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kinds"),
+    [
+        (13, 6, ["avg_pool2d"]),  # windows of one size at one distance
+        (2, 7, ["take", "avg_pool2d"]),  # of one or two elements: one twice
+        (2, 6, ["take"]),  # of single elements
+        (7, 5, ["take", "avg_pool2d", "affine"]),  # of two or three
+    ],
+)
+def test_adaptive_averages_are_as_simple_as_sizes_allow(source: int, target: int, kinds: list[str]) -> None:
+    module = imported(nn.Sequential(nn.AdaptiveAvgPool2d((target, 3))).eval(), torch.randn(2, 2, source, 3))
+    found = [op.name.removeprefix("blend.") for op in module.walk() if op.name.startswith("blend.")]
+    assert [name for name in found if name != "constant"] == kinds
 
 
 @pytest.mark.parametrize(

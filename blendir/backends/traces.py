@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
@@ -29,9 +30,9 @@ MOVES = (blend.ConstantOp, MoveOp)
 def tensor_trace(module: ModuleOp, x: Array, run: Run = run_module) -> tuple[Trace, Outputs]:
     """
     The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and what comes out.
-    `run` is what runs the module on few frames, by default the interpreter.
+    `run` is what runs the module, by default the interpreter.
     """
-    trace: Trace = {}
+    found: dict[str, list[Array]] = {}
 
     def observe(op: Operation, index: int, value: Array) -> None:
         if not isinstance(op, BlendOp) or isinstance(op, MOVES):
@@ -43,6 +44,7 @@ def tensor_trace(module: ModuleOp, x: Array, run: Run = run_module) -> tuple[Tra
                 value = value[:, list(lanes.get_values())]  # pyright: ignore
             elif isinstance(op, blend.ThresholdOp):
                 value = value[:, : tensor_type(op.input).get_shape()[1]]
-        trace[op.layer_name] = value.reshape(len(value), -1)
+        found.setdefault(op.layer_name, []).append(value.reshape(len(value), -1))
 
-    return trace, run(module, x, observe)
+    output = run(module, x, observe)
+    return {layer: np.concatenate(parts) for layer, parts in found.items()}, output

@@ -23,7 +23,6 @@ from blendir.frontend.importer import Importer
 from blendir.frontend.onnx_files import OnnxNetwork, check_nodes, load_onnx, supported_in_onnx
 from blendir.frontend.scores import drop_softmax
 from blendir.frontend.straight_through import StraightThrough
-from blendir.frontend.streamable import unstreamable
 from blendir.frontend.table import TABLE
 from blendir.frontend.trace import DECOMPOSED, require_network, trace
 from blendir.passes.fold.fold_bn import FoldBNPass
@@ -97,7 +96,7 @@ def from_onnx(path: str | Path, example: NDArray[Any] | Tensor | None = None, ch
 
 def require_supported(module: ModuleOp, model: object, importer: Importer) -> None:
     """
-    Raises an error that lists everything that the result depends on and that is untranslated or cannot be streamed.
+    Raises an error that lists everything that the result depends on and that is untranslated.
     Several operations inside of one module of PyTorch are that module.
     """
     left = [op for op in module.walk() if isinstance(op, UnsupportedOp)]
@@ -111,8 +110,6 @@ def require_supported(module: ModuleOp, model: object, importer: Importer) -> No
             layer = owner.path or "the model"
             reason = f"torch.nn.{owner.name} ({counts[owner]} operations in it) {NO_TRANSLATION}"
         found[layer, reason + importer.lines.get(op, "")] = None
-    if not found:
-        found = dict.fromkeys((layer, reason + importer.line_of(layer)) for layer, reason in unstreamable(module))
     if found:
         raise unsupported(model, list(found))
 

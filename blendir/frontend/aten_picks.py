@@ -5,18 +5,20 @@ ATen operations that pick, repeat and permute the elements of a value along one 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import MaxPool2dOp, TakeOp
 from blendir.dialects.blend.canonicalization import picked_lines
 from blendir.frontend.aten_shape import reshaped
-from blendir.frontend.emitter import Emitter, shape_of
+from blendir.frontend.emitter import Emitter, Padded, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
 
@@ -44,6 +46,10 @@ Places = NDArray[np.int64]
     "flip.default",
     "roll.default",
     "channel_shuffle.default",
+    "upsample_nearest1d.vec",
+    "upsample_nearest1d.default",
+    "_upsample_nearest_exact1d.vec",
+    "_upsample_nearest_exact1d.default",
     "upsample_nearest2d.vec",
     "upsample_nearest2d.default",
     "_upsample_nearest_exact2d.vec",
@@ -62,6 +68,33 @@ def picked(e: Emitter, x: SSAValue, *args: Any, **kwargs: Any) -> Result:
     if isinstance(found, torch.Tensor):
         return element_places(e, x, found.long().numpy())
     return tuple(element_places(e, x, part.long().numpy(), str(index)) for index, part in enumerate(found))
+
+
+@translates("pad", "constant_pad_nd.default", "pad.default", moves=True)
+def pad(
+    e: Emitter, x: SSAValue, pads: Sequence[int], mode: str | float = "constant", value: float | None = None
+) -> Result:
+    """
+    A border of one value, which the next convolution or pool takes over; channels of zeros; borders of elements that
+    are picked, and cuts.
+    """
+    if isinstance(mode, str) and mode != "constant":
+        return picked(e, x, pads, mode)
+    fill = (value or 0.0) if isinstance(mode, str) else float(mode)
+    if min(pads) < 0:
+        numbers = np.arange(int(np.prod(shape_of(x)))).reshape(shape_of(x))
+        cut = functional.pad(torch.from_numpy(numbers), [min(p, 0) for p in pads])
+        x, pads = element_places(e, x, cut.numpy(), "cut" if max(pads) > 0 else ""), [max(p, 0) for p in pads]
+    if not any(pads):
+        return x
+    around = 2 * (len(shape_of(x)) - 2)
+    front, back = [*pads[around:], 0, 0][:2]
+    left, right, top, bottom = [*pads[:around], *[0] * 4][:4]
+    if len(shape_of(x)) not in (3, 4) or any(pads[around + 2 :]) or np.isnan(fill) or (fill and (front or back)):
+        raise UntranslatableError(f"{e.site.target} by {list(pads)} with {fill}")
+    if front or back:
+        x = e.emit(TakeOp(e.real(x), [-1] * front + list(range(shape_of(x)[1])) + [-1] * back))
+    return Padded(x, (left, right, top, bottom), fill) if left or right or top or bottom else x
 
 
 def tensors(argument: Any) -> Any:

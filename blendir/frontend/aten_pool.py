@@ -4,6 +4,7 @@ ATen pools: averages and maxima of windows in one or two dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import AvgPool2dOp, MaxPool2dOp, ReluOp, tensor_type, ui8
+from blendir.frontend.aten_picks import along
 from blendir.frontend.aten_shape import reshaped
 from blendir.frontend.emitter import Array, Emitter, Padded, shape_of
 from blendir.frontend.errors import UntranslatableError
@@ -122,20 +124,66 @@ def averages(e: Emitter, x: SSAValue, pool: Pool, divisor: int, word: str = "") 
 @translates("avg_pool", "adaptive_avg_pool1d.default", "adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")
 def adaptive_avg_pool(e: Emitter, x: SSAValue, output_size: Sizes) -> Result:
     """
-    Equal windows, where the sizes divide.
+    Averages of windows of any sizes; where the sizes differ, their sums are scaled row by row and column by column.
     """
-    return avg_pool(e, x, equal_windows(e, x))
+    x, rows, columns = apart(e, e.real(x), repeats_of)
+    if rows.kernel == columns.kernel == 1:
+        return reshaped(e, x, e.site.shape, "shape")
+    down, right = np.array(rows.counts), np.array(columns.counts)
+    full, alike = int(down.max() * right.max()), len({*rows.counts}) == len({*columns.counts}) == 1
+    divisor = full if alike else 1 << (full.bit_length() - 1)
+    kernel, strides = (rows.kernel, columns.kernel), (rows.stride, columns.stride)
+    sums = e.emit(AvgPool2dOp(x, kernel, strides, (0, 0), divisor), "" if alike else "sums")
+    value = sums if alike else e.affine(sums, scale=divisor / (down[:, None] * right))
+    return reshaped(e, value, e.site.shape, "shape")
 
 
-def equal_windows(e: Emitter, x: SSAValue) -> tuple[int, ...]:
+@dataclass(frozen=True)
+class AdaptiveAxis:
     """
-    The window of an adaptive pool.
+    The windows of an adaptive pool in one dimension, as those of an ordinary pool, and how many elements each averages.
+    """
+
+    kernel: int
+    stride: int
+    counts: tuple[int, ...]
+
+
+def apart(
+    e: Emitter, x: SSAValue, fill: Callable[[list[int], int], list[int]]
+) -> tuple[SSAValue, AdaptiveAxis, AdaptiveAxis]:
+    """
+    [N, C, H, W], and the windows over it. Windows that no stride makes are first laid side by side, each with as many
+    elements as the largest: `fill` says which.
     """
     rank_of(e, x)
-    source, target = shape_of(x)[2:], e.site.shape[2:]
-    if any(s % t for s, t in zip(source, target, strict=True)):
-        raise UntranslatableError(f"{e.site.target} from {list(source)} to {list(target)}, which does not divide")
-    return tuple(s // t for s, t in zip(source, target, strict=True))
+    targets = (1, *e.site.shape[2:])[-2:]
+    x, found = planes(e, x), list[AdaptiveAxis]()
+    for axis, target in zip((2, 3), targets, strict=True):
+        source = shape_of(x)[axis]
+        windows = [list(range(i * source // target, -(-(i + 1) * source // target))) for i in range(target)]
+        size, stride = max(map(len, windows)), windows[1][0] if target > 1 else source
+        if stride == 0 or windows != [list(range(i * stride, i * stride + size)) for i in range(target)]:
+            windows, stride = [fill(window, size) for window in windows], size
+            x = along(e, x, axis, [place for window in windows for place in window], f"windows{axis}")
+        found.append(AdaptiveAxis(size, stride, tuple(size - window.count(-1) for window in windows)))
+    return x, found[0], found[1]
+
+
+def repeats_of(window: list[int], size: int) -> list[int]:
+    """
+    Elements with the same average, as often as it takes; where they do not divide, with zeros behind, of the same sum.
+    """
+    if size % len(window):
+        return [*window, *[-1] * (size - len(window))]
+    return [place for place in window for _ in range(size // len(window))]
+
+
+def last_of(window: list[int], size: int) -> list[int]:
+    """
+    Elements with the same maximum: the last one several times.
+    """
+    return [*window, *[window[-1]] * (size - len(window))]
 
 
 @translates("max_pool", "max_pool1d.default", "max_pool2d.default", moves=True, borders=True)
@@ -175,11 +223,11 @@ def least(e: Emitter, x: SSAValue) -> float:
 @translates("max_pool", "adaptive_max_pool1d.default", "adaptive_max_pool2d.default", moves=True)
 def adaptive_max_pool(e: Emitter, x: SSAValue, output_size: Sizes) -> Result:
     """
-    Equal windows, where the sizes divide; the places of the maxima are not supported.
+    Maxima of windows of any sizes; their places are not supported.
     """
-    value = max_pool(e, x, equal_windows(e, x))
-    assert isinstance(value, SSAValue)
-    return value, None
+    x, rows, columns = apart(e, x, last_of)
+    maxima = e.emit(MaxPool2dOp(x, (rows.kernel, columns.kernel), (rows.stride, columns.stride), (0, 0)))
+    return reshaped(e, maxima, e.site.shape, "shape"), None
 
 
 @translates("max_pool", "max_pool1d_with_indices.default", "max_pool2d_with_indices.default", moves=True, borders=True)

@@ -11,7 +11,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import BlendOp, ConcatOp, ReshapeOp, TakeOp, TransposeOp
-from blendir.frontend.emitter import Constant, Emitter, Padded, shape_of
+from blendir.frontend.emitter import Constant, Emitter, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
 
@@ -168,26 +168,3 @@ def transpose(e: Emitter, x: SSAValue, dim0: int, dim1: int) -> Result:
     order = list(range(len(shape_of(x))))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return permute(e, x, order)
-
-
-@translates("pad", "constant_pad_nd.default", "pad.default", moves=True)
-def pad(
-    e: Emitter, x: SSAValue, pads: Sequence[int], mode: str | float = "constant", value: float | None = None
-) -> Result:
-    """
-    A border of one value, which the next convolution or pool takes over; channels of zeros.
-    """
-    if isinstance(mode, str) and mode != "constant":
-        raise UntranslatableError(f"{e.site.target} of mode {mode}")
-    fill = (value or 0.0) if isinstance(mode, str) else float(mode)
-    if not any(pads):
-        return x
-    around = 2 * (len(shape_of(x)) - 2)
-    front, back = [*pads[around:], 0, 0][:2]
-    left, right, top, bottom = [*pads[:around], *[0] * 4][:4]
-    refused = any(pads[around + 2 :]) or min(pads) < 0 or np.isnan(fill) or (fill and (front or back))
-    if len(shape_of(x)) not in (3, 4) or refused:
-        raise UntranslatableError(f"{e.site.target} by {list(pads)} with {fill}")
-    if front or back:
-        x = e.emit(TakeOp(e.real(x), [-1] * front + list(range(shape_of(x)[1])) + [-1] * back))
-    return Padded(x, (left, right, top, bottom), fill) if left or right or top or bottom else x

@@ -91,11 +91,11 @@ def convolution(
     The general form.
     """
     if transposed:
-        from blendir.frontend.aten_transposed import conv_transpose2d
+        from blendir.frontend.aten_transposed import conv_transpose
 
         if not isinstance(x, SSAValue):
             raise UntranslatableError(f"{e.site.target}, transposed, of a border")
-        return conv_transpose2d(e, x, weight, bias, stride, padding, output_padding, groups, dilation)
+        return conv_transpose(e, x, weight, bias, stride, padding, output_padding, groups, dilation)
     return conv(e, x, weight, bias, stride, padding, dilation, groups)
 
 
@@ -214,7 +214,7 @@ def max_along(e: Emitter, x: SSAValue, dim: int, keepdim: bool = False) -> Resul
     """
     The maxima and their places.
     """
-    return reduced(e, x, [dim], largest), place_of_largest(e, e.real(x), dim, "place")
+    return reduced(e, x, [dim], largest), places_of_largest(e, e.real(x), dim, "place")
 
 
 @translates("argmax", "argmax.default", moves=True)
@@ -224,14 +224,25 @@ def argmax(e: Emitter, x: SSAValue, dim: int | None = None, keepdim: bool = Fals
     """
     if dim is None or dim % len(shape_of(x)) == 0:
         raise UntranslatableError(f"{e.site.target} over the leading dimension, the batch (name another dimension)")
-    return place_of_largest(e, e.real(x), dim, "")
+    return places_of_largest(e, e.real(x), dim, "")
 
 
-def place_of_largest(e: Emitter, x: SSAValue, dim: int, word: str) -> SSAValue:
+@translates("topk", "topk.default")
+def top_k(e: Emitter, x: SSAValue, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Result:
     """
-    The place of the largest along a dimension, in the shape that was traced.
+    The places of the k largest or smallest along a dimension, in order; their values are not supported.
     """
-    place = e.emit(ArgmaxOp(x, dim % len(shape_of(x))), word)
+    if dim % len(shape_of(x)) == 0:
+        raise UntranslatableError(f"{e.site.target} over the leading dimension, the batch (name another dimension)")
+    value = e.real(x) if largest else e.affine(e.real(x), scale=-1.0, word="negative")
+    return None, places_of_largest(e, value, dim, "", k)
+
+
+def places_of_largest(e: Emitter, x: SSAValue, dim: int, word: str, k: int = 1) -> SSAValue:
+    """
+    The places of the largest along a dimension, in the shape that was traced.
+    """
+    place = e.emit(ArgmaxOp(x, dim % len(shape_of(x)), k=k), word)
     shape = e.site.shape
     return place if shape_of(place) == shape else e.emit(ReshapeOp(place, shape), f"{word}.shape".strip("."))
 

@@ -39,7 +39,7 @@ COMPARISONS = frozenset(
     f"aten.{name}.{form}" for name in ("ge", "gt", "le", "lt", "eq", "ne") for form in ("Scalar", "Tensor")
 )
 ROUNDINGS = frozenset(f"aten.{name}.default" for name in ("round", "floor", "ceil", "trunc"))
-PLACES = ("aten.argmax.default", "aten.max.dim")
+PLACES = ("aten.argmax.default", "aten.max.dim", "aten.topk.default")
 IN_PLACE: dict[str, Any] = {
     f"aten.{name}_.default": getattr(torch.ops.aten, name).default
     for name in ("sign", "sgn", "round", "floor", "ceil", "trunc")
@@ -74,6 +74,8 @@ class Wide(TorchDispatchMode):
         if name in SIGNS:
             return torch.where(settled(args[0]) >= 0, 1.0, -1.0).double()
         if name in PLACES and floats(args[0]):
+            if name == "aten.topk.default":
+                return func(*args, **kwargs)[0], top_places(settled(args[0]), *args[1:], **kwargs)
             places = func(settled(args[0]), *args[1:], **kwargs)
             return places if isinstance(places, Tensor) else (func(*args, **kwargs)[0], places[1])
         if name in ROUNDINGS or (name == "aten._to_copy.default" and not floats(kwargs.get("dtype", args[0].dtype))):
@@ -84,6 +86,13 @@ class Wide(TorchDispatchMode):
                 return func(difference, torch.zeros_like(difference))
             return func(*(settled(v) if hasattr(v, VARIES) else v for v in args))
         return widen(func(*args, **kwargs))
+
+
+def top_places(x: Tensor, k: int, dim: int = -1, largest: bool = True, *_: bool) -> Tensor:
+    """
+    The places of the k largest or smallest elements; of equal ones the first, which PyTorch's topk leaves open.
+    """
+    return x.sort(dim=dim, descending=largest, stable=True).indices.narrow(dim, 0, k)
 
 
 def marked(result: Any) -> Any:
@@ -149,7 +158,7 @@ def reference(model: nn.Module, frames: Array) -> Reference:
 
     for module in model.modules():
         module.register_forward_hook(record)
-    model.double()
+    nn.Module.double(model)  # a method of the user's may have this name
     with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for frame in frames:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from blendir.errors import printable
 
 SCORES = "not an operation of a streaming design: end the network before it, the largest score stays the largest"
-REMEDIES: Mapping[str, str] = dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax", "topk"), SCORES)
+REMEDIES: Mapping[str, str] = dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), SCORES)
 """
 What to do about operations of PyTorch.
 """
@@ -18,7 +18,7 @@ SUPPORTED_MODULES = (
     *("AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
     *("MaxPool1d", "MaxPool2d", "LayerNorm", "GELU", "Sigmoid", "Tanh", "Hardsigmoid"),
     *("SiLU", "Hardswish", "ELU", "SELU", "CELU", "GLU", "Mish", "Softplus", "LogSigmoid", "Threshold", "Hardshrink"),
-    *("ConvTranspose2d", "Upsample", "UpsamplingNearest2d", "PixelShuffle", "PixelUnshuffle"),
+    *("ConvTranspose1d", "ConvTranspose2d", "Upsample", "UpsamplingNearest2d", "PixelShuffle", "PixelUnshuffle"),
     *("Softshrink", "Tanhshrink", "ZeroPad1d", "ZeroPad2d", "ConstantPad1d", "ConstantPad2d", "Flatten", "Dropout"),
     *("Identity", "your own modules made of supported operations"),
 )

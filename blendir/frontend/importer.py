@@ -7,6 +7,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -17,21 +18,8 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from blendir.dialects.blend import BlendOp, si8, ui8
-from blendir.frontend import (
-    aten_comparison,
-    aten_elementwise,
-    aten_functions,
-    aten_levels,
-    aten_picks,
-    aten_pool,
-    aten_shape,
-    aten_transposed,
-    aten_window,
-    fake_quantize,
-    geometry,
-    pointwise,
-)
+from blendir.dialects.blend import si8, ui8
+from blendir.frontend import geometry, pointwise
 from blendir.frontend.constants import TEMPLATE, evaluate, widen
 from blendir.frontend.emitter import Emitter, Padded, Site, shape_of
 from blendir.frontend.errors import REMEDIES, UntranslatableError
@@ -44,17 +32,12 @@ from blendir.interpreter.run import NAME
 Known: TypeAlias = SSAValue | Padded | torch.Tensor | tuple[Any, ...] | None
 
 TABLES = (
-    aten_comparison,
-    aten_elementwise,
-    aten_functions,
-    aten_levels,
-    aten_picks,
-    aten_pool,
-    aten_shape,
-    aten_transposed,
-    aten_window,
-    fake_quantize,
+    *("aten_comparison", "aten_elementwise", "aten_functions", "aten_levels", "aten_picks", "aten_pool", "aten_shape"),
+    *("aten_transposed", "aten_window", "fake_quantize"),
 )
+for name in TABLES:
+    import_module(f"blendir.frontend.{name}")
+
 WRAPPING = ("uint8", "int8", "int16")
 ELEMENTS = {torch.bool: i1, torch.uint8: ui8, torch.int8: si8}
 """Element types of what are no floats."""
@@ -124,16 +107,6 @@ class Importer:
         except (UntranslatableError, VerifyException) as error:
             why = str(error)
             return self.unsupported(node, why if str(node.target) in why else f"{node.target}: {why}")
-
-    def line_of(self, layer: str) -> str:
-        """
-        The user's line that an operation of a layer comes from.
-        """
-        for node, known in self.known.items():
-            owner = known.owner if isinstance(known, SSAValue) else None
-            if isinstance(owner, BlendOp) and owner.layer_name == layer:
-                return self.places.line(node)
-        return ""
 
     def item(self, node: Node) -> Known:
         """

@@ -19,7 +19,7 @@ SOFTMAX = frozenset(
 
 def drop_softmax(graph: Graph) -> None:
     """
-    `argmax(softmax(x)) == argmax(x)` along the same dimension, also of log_softmax.
+    `argmax(softmax(x)) == argmax(x)` along the same dimension, also of log_softmax, and of the places of a topk.
     """
     for node in list(graph.nodes):
         if str(node.target) == "aten.max.dim":
@@ -49,14 +49,18 @@ def scores_behind(node: Node) -> Node | None:
     """
     The operand of the softmax along the same dimension that a node reads; None where it reads none.
     """
-    if str(node.target) != "aten.argmax.default":
+    places = str(node.target) == "aten.topk.default" and all(
+        item.target is operator.getitem and item.args[1] == 1 for item in node.users
+    )
+    if not places and str(node.target) != "aten.argmax.default":
         return None
     source = node.args[0]
     while isinstance(source, Node) and transparent(source):
         source = source.args[0]
     if not isinstance(source, Node) or str(source.target) not in SOFTMAX or len(node.args) < 2:
         return None
-    dims, rank = (source.args[1], node.args[1]), value_type(source).ndim
+    dim = [*node.args, -1][2] if places else node.args[1]
+    dims, rank = (source.args[1], dim), value_type(source).ndim
     return cast(Node, source.args[0]) if all(isinstance(d, int) for d in dims) and same(dims, rank) else None
 
 

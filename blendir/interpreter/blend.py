@@ -331,7 +331,7 @@ class BlendFunctions(InterpreterFunctions):
 
     @impl(blend.ArgmaxOp)
     def run_argmax(self, _: Interpreter, op: blend.ArgmaxOp, args: PythonValues) -> PythonValues:
-        return (place_of_largest(args[0], op.axis.value.data, element(op.result)),)
+        return (places_of_largest(args[0], op.axis.value.data, element(op.result), op.k),)
 
     @impl(blend.ReshapeOp)
     def run_reshape(self, _: Interpreter, op: blend.ReshapeOp, args: PythonValues) -> PythonValues:
@@ -350,12 +350,16 @@ class BlendFunctions(InterpreterFunctions):
         return (np.concatenate(args, axis=op.axis.value.data),)
 
 
-def place_of_largest(x: Array, axis: int, kind: Attribute) -> Array:
+def places_of_largest(x: Array, axis: int, kind: Attribute, k: int) -> Array:
     """
-    The first place of the largest element along an axis, which stays with size 1, as a number of a type.
+    The places of the k largest elements along an axis, the largest first and of equal ones the first, as numbers of a
+    type.
     """
     dtype = integer_dtype(kind.format.width) if isinstance(kind, FixedType) else np.float64
-    return np.argmax(x, axis=axis, keepdims=True).astype(dtype)
+    if k == 1:
+        return np.argmax(x, axis=axis, keepdims=True).astype(dtype)
+    rising = x.shape[axis] - 1 - np.argsort(np.flip(x, axis), axis=axis, kind="stable")
+    return np.flip(rising, axis).take(np.arange(k), axis).astype(dtype)
 
 
 def real_values(x: Array, value: Any) -> Array:

@@ -18,7 +18,7 @@ from blendir.interpreter.blend import (
     element_frac,
     integer_dtype,
     looked_up,
-    place_of_largest,
+    places_of_largest,
     round_saturate,
     settled_norm,
     settled_pieces,
@@ -196,7 +196,8 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.ArgmaxOp)
     def run_argmax(self, _: Interpreter, op: stream.ArgmaxOp, args: PythonValues) -> PythonValues:
-        return (place_of_largest(args[0], 2, stream_type(op.result).element),)
+        kind = stream_type(op.result)
+        return (places_of_largest(args[0], 2, kind.element, kind.length.data),)
 
     @impl(stream.ClampOp)
     def run_clamp(self, _: Interpreter, op: stream.ClampOp, args: PythonValues) -> PythonValues:

@@ -204,11 +204,12 @@ def by_channel(x: Array) -> Array:
 
 def towards_others(op: blend.ArgmaxOp, x: Array, reach: Array) -> Array:
     """
-    What must be added to elements, each moved by a reach, so that another one may be the largest.
+    What must be added to elements, each moved by a reach, so that neighbors in their order may change places: added or
+    subtracted, it brings every second one nearer to the one before or behind it.
     """
     axis = op.axis.value.data
-    largest = np.arange(op.count).reshape([-1 if d == axis else 1 for d in range(x.ndim)])
-    return np.where(largest == np.argmax(x, axis=axis, keepdims=True), -reach, reach)
+    ranks = np.argsort(np.argsort(-x, axis=axis, kind="stable"), axis=axis)
+    return np.where(ranks % 2 == 0, -reach, reach)
 
 
 def jumps(op: Operation) -> bool:

@@ -52,6 +52,20 @@ def argmax_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
     return b.case("argmax")
 
 
+def top_k_case(rng: random.Random, cfg: dict[str, int], frames: int) -> Case:
+    """
+    The same, several places of each position.
+    """
+    x = values(rng, (frames * cfg["P"], cfg["C"]), cfg["E"], bool(cfg["IS_SIGNED"]))
+    few = rng.sample(x.reshape(-1).tolist(), min(4, x.size))
+    x = np.array([[rng.choice(few) for _ in row] for row in x])
+    b = Builder("top_k", cfg, frames)
+    b.input(x, cfg["E"], 1)
+    places = [sorted(range(cfg["C"]), key=lambda i: -int(row[i]))[: cfg["K"]] for row in x]
+    b.output(np.array(places), cfg["EO"], cfg["GO"])
+    return b.case("top_k")
+
+
 def fork_case(rng: random.Random, ways: int, width: int, frames: int) -> Case:
     cfg = {"P": 3, "B": 2, "N": width}
     x = values(rng, (frames * 6, width), 1, signed=False)
@@ -160,6 +174,8 @@ def routing_cases(rng: random.Random) -> Iterator[Case]:
         (2, 7, 7, 40, 1, 4),
     ]:
         yield argmax_case(rng, config("P C G E IS_SIGNED EO", *numbers), 3)
+    for numbers in [(3, 7, 1, 5, 1, 4, 3, 1), (2, 6, 1, 4, 0, 3, 6, 2), (4, 5, 1, 3, 1, 3, 2, 2)]:
+        yield top_k_case(rng, config("P C G E IS_SIGNED EO K GO", *numbers), 3)
 
     for ways, width in ((2, 20), (3, 130), (4, 1)):
         yield fork_case(rng, ways, width, 2)

@@ -18,7 +18,8 @@ from blendir.numerics import signed_bits
 class ArgmaxOp(BlendOp):
     """
     `y = min {i : x[.., i, ..] >= x[.., j, ..] for all j}` along the axis, which the result has with size 1: the place
-    of the largest element, of equal ones the first. A whole number.
+    of the largest element, of equal ones the first. A whole number. A size of k stands for the places of the k largest,
+    the largest first.
     """
 
     name = "blend.argmax"
@@ -28,12 +29,17 @@ class ArgmaxOp(BlendOp):
     result = result_def(TensorType.constr(REAL | FIXED))
 
     def __init__(
-        self, source: SSAValue, axis: int, layer: str | StringAttr | None = None, element: Attribute | None = None
+        self,
+        source: SSAValue,
+        axis: int,
+        layer: str | StringAttr | None = None,
+        element: Attribute | None = None,
+        k: int = 1,
     ):
         shape = list(tensor_type(source).get_shape())
         super().__init__(
             [source],
-            [TensorType(element or f64, [*shape[:axis], 1, *shape[axis + 1 :]])],
+            [TensorType(element or f64, [*shape[:axis], k, *shape[axis + 1 :]])],
             layer,
             axis=i64_attr(axis),
         )
@@ -45,10 +51,18 @@ class ArgmaxOp(BlendOp):
         """
         return tensor_type(self.input).get_shape()[self.axis.value.data]
 
+    @property
+    def k(self) -> int:
+        """
+        How many places there are, the size of the result along the axis.
+        """
+        return tensor_type(self.result).get_shape()[self.axis.value.data]
+
     def verify_(self) -> None:
         shape, axis = list(tensor_type(self.input).get_shape()), self.axis.value.data
         require(axis < len(shape), f"axis {axis} is not a dimension of {shape}")
-        require_shape("result", self.result, [*shape[:axis], 1, *shape[axis + 1 :]])
+        k = self.k if len(tensor_type(self.result).get_shape()) == len(shape) else 1
+        require_shape("result", self.result, [*shape[:axis], min(k, shape[axis]), *shape[axis + 1 :]])
         if isinstance(kind := tensor_type(self.result).element_type, FixedType):
             require_index(self.count, kind)
 

@@ -176,21 +176,22 @@ def conv_transpose(node: OnnxNode, x: Tensor, weight: Operand, bias: Operand = N
     """
     A transposed convolution. Where the sides differ, more of the frame is made and cut.
     """
-    if rank_of(x) != 2:
-        raise UntranslatableError("on one spatial dimension, only two are supported")
+    rank = rank_of(x)
     get = node.attributes.get
     if get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or "output_shape" in node.attributes:
         raise UntranslatableError("auto_pad and output_shape are not supported: give the pads")
-    top, left, bottom, right = get("pads", [0, 0, 0, 0])
-    even = left == right and top == bottom
-    y = F.conv_transpose2d(
+    pads = get("pads", [0] * 2 * rank)
+    before, after = pads[:rank], pads[rank:]
+    y = (F.conv_transpose1d if rank == 1 else F.conv_transpose2d)(
         x,
         tensor(constant(weight, "the weight")),
         None if bias is None else tensor(constant(bias, "the bias")),
         get("strides", 1),
-        (top, left) if even else 0,
+        before if before == after else 0,
         get("output_padding", 0),
         get("group", 1),
         get("dilations", 1),
     )
-    return y if even else y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+    if before == after:
+        return y
+    return y[(..., *(slice(b, size - a) for b, a, size in zip(before, after, y.shape[2:], strict=True)))]

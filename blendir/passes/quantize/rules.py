@@ -53,7 +53,7 @@ def quantized_argmax(op: blend.ArgmaxOp, choice: FormatChoice) -> list[Operation
     """
     Exact: integers of one unit are compared.
     """
-    return [blend.ArgmaxOp(op.input, op.axis.value.data, op.layer, index_type(op.count))]
+    return [blend.ArgmaxOp(op.input, op.axis.value.data, op.layer, index_type(op.count), op.k)]
 
 
 @quantized.register(blend.ClampOp)

@@ -95,11 +95,20 @@ def own_order(order: Order, words: bool) -> tuple[Order, tuple[int, int, int]]:
     return words_of_lanes(placed, lanes, len(order)), frames
 
 
-def movable(placed: Placed, given: Order, wanted: Order, frames: tuple[int, int, int]) -> bool:
+def spread(vectors: Order, axis: int, size: int) -> Order:
+    """
+    Where the elements of vectors along an axis lie, one vector after another, each of which is a number of `vectors`,
+    -1 for none.
+    """
+    place = np.arange(size).reshape([-1 if d == axis - 1 else 1 for d in range(vectors.ndim)])
+    return np.where(vectors < 0, -1, vectors * size + place)
+
+
+def movable(kind: stream.StreamType, given: Order, wanted: Order, frames: tuple[int, int, int]) -> bool:
     """
     Whether one process brings elements that lie at `given` places of a stream into an order of `frames`.
     """
-    kind, moves = stream.stream_type(placed.value), stream_moves(given, wanted)
+    moves = stream_moves(given, wanted)
     crops = frames[2] == kind.length.data and stream.crop_of(moves, kind, frames[:2]) is not None
     return crops or visit_of(moves, kind, frames) is not None
 
@@ -252,13 +261,14 @@ class Streams:
         """
         An operand whose elements along an axis make up a position each, through a frame memory where they do not.
         """
-        placed = self.placed[value]
+        placed, words = self.placed[value], isinstance(element(value), WordType)
+        first, size = placed.order.take([0], axis - 1), placed.order.shape[axis - 1]
         length = stream.stream_type(placed.value).length.data
-        vectors = np.moveaxis(placed.order, axis - 1, -1)
-        if vectors.shape[-1] == length and (vectors == vectors[..., :1] // length * length + np.arange(length)).all():
+        if length == size and np.array_equal(placed.order, spread(first // size, axis, size)):
             return placed
-        order = np.moveaxis(np.arange(vectors.size).reshape(vectors.shape), -1, axis - 1)
-        return self.reordered(placed, order, (vectors.size // vectors.shape[-1], 1, vectors.shape[-1]), layer)
+        vectors, (rows, columns, count) = own_order(first, words)
+        order = spread(vectors, axis, size)
+        return self.reordered(placed, order, (rows * columns * count, 1, size), layer)
 
     def joined(self, value: SSAValue, layer: str) -> Placed:
         """

@@ -18,36 +18,51 @@ from blendir.passes.to_stream.element_order import (
     movable,
     own_order,
     raster,
+    spread,
 )
 
 
 @lowered.register(blend.TakeOp)
 def lowered_take(op: blend.TakeOp, streams: Streams) -> Placed:
     """
-    One process: of channels one that picks elements of each position, else one that drops positions or a memory; for
-    takes in a row the last one's, where it can be one.
+    One process: of channels one that picks elements of each position, else one that drops positions or a memory, where
+    either can make the picks; for takes in a row the last one's, where it can be one.
     """
     placed, shape = streams.placed[op.input], tensor_type(op.input).get_shape()[1:]
     words = isinstance(element(op.input), WordType)
     if op.axis.value.data == 1 and len(shape) in (1, 3) and not words and streams.is_raster(placed, shape):
         value = streams.emit(stream.TakeOp(placed.value, op.picks, op.layer))
         return Placed(value, raster(tensor_type(op.result).get_shape()[1:]))
-    taken = Placed(placed.value, placed.order.take(op.picks, op.axis.value.data - 1))
+    picks, axis, kind = op.picks, op.axis.value.data - 1, stream.stream_type(placed.value)
+    if min(picks) < 0:
+        return picked_of_positions(op, streams)
+    taken = Placed(placed.value, placed.order.take(picks, axis))
     after = taken.order
     for further in takes_after(op):
         after = after.take(further.picks, further.axis.value.data - 1)
-    if after is not taken.order and movable(placed, after, *own_order(after, words)):
+    if after is not taken.order and movable(kind, after, *own_order(after, words)):
         return taken
     wanted = own_order(taken.order, words)
-    if not movable(placed, taken.order, *wanted):
+    if not movable(kind, taken.order, *wanted):
+        own, frames = own_order(placed.order, words)
+        if not movable(stream.StreamType(*frames, kind.element), own.take(picks, axis), *wanted):
+            return picked_of_positions(op, streams)
         placed = streams.own(op.input, op.layer_name)
-        taken = Placed(placed.value, placed.order.take(op.picks, op.axis.value.data - 1))
-    moved = streams.moved(taken, *wanted, op.layer_name) if min(op.picks) >= 0 else None
-    if moved is None:
-        raise PassFailedException(
-            f"{op.layer_name}: rows and columns can be cut, repeated and flipped, not picked in any other order"
-        )
+        taken = Placed(placed.value, placed.order.take(picks, axis))
+    moved = streams.moved(taken, *wanted, op.layer_name)
+    assert moved is not None
     return moved
+
+
+def picked_of_positions(op: blend.TakeOp, streams: Streams) -> Placed:
+    """
+    Picks in any order, or with zeros: a process that picks of each position, which holds what lies along the axis.
+    """
+    axis = op.axis.value.data
+    placed = streams.together(op.input, axis, op.layer_name)
+    value = streams.emit(stream.TakeOp(placed.value, op.picks, op.layer))
+    first, size = placed.order.take([0], axis - 1), placed.order.shape[axis - 1]
+    return Placed(value, spread(first // size, axis, len(op.picks)))
 
 
 def takes_after(op: blend.TakeOp) -> list[blend.TakeOp]:
@@ -87,12 +102,13 @@ def lowered_concat(op: blend.ConcatOp, streams: Streams) -> Placed:
 @lowered.register(blend.ArgmaxOp)
 def lowered_argmax(op: blend.ArgmaxOp, streams: Streams) -> Placed:
     """
-    One process; its result has an element per position.
+    One process; its result has the places of a position together.
     """
     axis = op.axis.value.data
     placed = streams.together(op.input, axis, op.layer_name)
-    value = streams.emit(stream.ArgmaxOp(placed.value, element(op.result), op.layer))
-    return Placed(value, placed.order.take([0], axis - 1) // op.count)
+    k = op.k
+    value = streams.emit(stream.ArgmaxOp(placed.value, element(op.result), op.layer, k))
+    return Placed(value, spread(placed.order.take([0], axis - 1) // op.count, axis, k))
 
 
 def part_layer(op: blend.ConcatOp, index: int) -> StringAttr | str | None:

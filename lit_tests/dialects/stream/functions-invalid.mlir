@@ -40,9 +40,17 @@ func.func @held_parameters(%x : !stream.stream<2, 5, 6, !blend.fixed<8, 4>, 2>, 
 
 // -----
 
-// CHECK: result has frames [4, 5, 6] but should have [4, 5, 1]
+// CHECK: 7 places of 6 elements
+func.func @argmax_places(%x : !stream.stream<4, 5, 6, si8, 1>) {
+  %r = stream.argmax %x : (!stream.stream<4, 5, 6, si8, 1>) -> !stream.stream<4, 5, 7, !blend.fixed<4, 4>, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: result has frames [5, 4, 1] but should have [4, 5, 1]
 func.func @argmax_frames(%x : !stream.stream<4, 5, 6, si8, 1>) {
-  %r = stream.argmax %x : (!stream.stream<4, 5, 6, si8, 1>) -> !stream.stream<4, 5, 6, !blend.fixed<4, 4>, 1>
+  %r = stream.argmax %x : (!stream.stream<4, 5, 6, si8, 1>) -> !stream.stream<5, 4, 1, !blend.fixed<4, 4>, 1>
   func.return
 }
 

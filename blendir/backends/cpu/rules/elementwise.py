@@ -198,7 +198,7 @@ def vectors(value: SSAValue, axis: IntegerAttr[Any], plan: Plan) -> tuple[int, i
 def argmax(op: blend.ArgmaxOp, plan: Plan) -> None:
     source, name = plan.numbers(op.input), plan.name(op)
     result = plan.make_numbers(op, name)
-    text = call("argmax", vectors(op.input, op.axis, plan), source.buffer.name, name)
+    text = call("argmax", (*vectors(op.input, op.axis, plan), op.k), source.buffer.name, name)
     plan.step(op, text, [source.buffer], result.buffer)
 
 

@@ -97,16 +97,20 @@ inline void bits_to_value(const std::uint16_t* __restrict x, const std::int32_t*
     for (int p = 0; p < P; ++p) y[c * P + p] = Y(((x[lane[c] / 16 * P + p] >> lane[c] % 16) & 1) * 2 - 1);
 }
 
-/// The first place of the largest of C elements, for [OUTER][C][INNER].
-template <int OUTER, int C, int INNER, class X, class Y>
+/// The places of the K largest of C elements, the largest first and of equal ones the first, for [OUTER][C][INNER].
+template <int OUTER, int C, int INNER, int K, class X, class Y>
 inline void argmax(const X* __restrict x, Y* __restrict y) {
   for (int o = 0; o < OUTER; ++o)
     for (int i = 0; i < INNER; ++i) {
       const X* v = x + o * C * INNER + i;
-      int best = 0;
-      for (int c = 1; c < C; ++c)
-        if (v[c * INNER] > v[best * INNER]) best = c;
-      y[o * INNER + i] = Y(best);
+      int place[K];
+      for (int c = 0; c < C; ++c) {
+        int k = c < K ? c : K;
+        for (; k > 0 && v[c * INNER] > v[place[k - 1] * INNER]; --k)
+          if (k < K) place[k] = place[k - 1];
+        if (k < K) place[k] = c;
+      }
+      for (int k = 0; k < K; ++k) y[(o * K + k) * INNER + i] = Y(place[k]);
     }
 }
 

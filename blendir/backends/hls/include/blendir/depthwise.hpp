@@ -28,6 +28,19 @@ struct depthwise_position : mvu_position<Cfg> {
   }
 };
 
+/// Partial results before the first frame.
+template <typename T, int NF, int PE>
+inline void clear(T (&partial)[NF][PE]) {
+#pragma HLS inline
+  for (int c = 0; c < NF; ++c) {
+#pragma HLS unroll
+    for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+      partial[c][pe] = 0;
+    }
+  }
+}
+
 /// The partial result of lane pe of the group at hand, which comes again NF cycles later: a delay
 /// line, not an addressed memory.
 template <typename T, int NF, int PE>
@@ -58,13 +71,7 @@ void binary_depthwise(stream<bits<Cfg::SIMD * Cfg::PE>>& in, stream<bits<Cfg::PE
 #pragma HLS array_partition variable=base complete dim=1
   sum_t partial[NF][PE];
 #pragma HLS array_partition variable=partial complete dim=0
-  for (int c = 0; c < NF; ++c) {
-#pragma HLS unroll
-    for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-      partial[c][pe] = 0;
-    }
-  }
+  clear(partial);
   depthwise_position<Cfg> at;
   const count_t cycles = count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, NF, plan::SF));
   for (count_t n = 0; n != cycles; ++n) {
@@ -110,13 +117,7 @@ void fixed_depthwise(stream<bits<Cfg::SIMD * Cfg::PE * Cfg::E>>& in,
 #pragma HLS array_partition variable=bias complete dim=1
   sum_t partial[NF][PE];
 #pragma HLS array_partition variable=partial complete dim=0
-  for (int c = 0; c < NF; ++c) {
-#pragma HLS unroll
-    for (int pe = 0; pe < PE; ++pe) {
-#pragma HLS unroll
-      partial[c][pe] = 0;
-    }
-  }
+  clear(partial);
   depthwise_position<Cfg> at;
   const count_t cycles = count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, NF, plan::SF));
   for (count_t n = 0; n != cycles; ++n) {
