@@ -1,6 +1,6 @@
 """
-BlendNet-20 on CIFAR-10: the accuracy of PyTorch, of [fixed] and of the compiled C++, and every number of every layer
-compared between [fixed], [packed], [stream] and the C++.
+BlendNet-20 on CIFAR-10: the accuracy of PyTorch, of [fixed], of compiled code for CPUs (`blendir.native`) and of the
+compiled design, and every number of every layer compared between all of them, the interpreter running every stage.
 
 PATH is CIFAR-10's python archive, or a folder or zip of class folders; everything runs on one thread.
 """
@@ -106,18 +106,22 @@ def measure(path: Path, count: int | None, folder: Path) -> dict[str, Any]:
     runs: dict[str, Callable[[Array], Array]] = {"PyTorch": in_pytorch(model)}
     for stage in ("fixed", "packed", "stream"):
         runs[f"[{stage}]"] = lambda part, stage=stage: blendir.run(stages[stage], part)
-    runs["C++"] = build.csim
+    runs |= {"native": blendir.native(stages["fixed"]), "C++": build.csim}
     results = {name: timed(name, run, x, y) for name, run in runs.items()}
     start = perf_counter()
-    with progress("comparing every layer", False, len(x)) as advance:
-        outcome = verify(build.path, x, stages=stages, progress=advance)
+    with progress("comparing every layer with compiled code", False, len(x)) as advance:
+        fast = verify(build.path, x, stages=stages, progress=advance)
+    fast_seconds = perf_counter() - start
+    start = perf_counter()
+    with progress("comparing every layer with the interpreter", False, len(x)) as advance:
+        outcome = verify(build.path, x, stages=stages, engine="csim", progress=advance)
     compared = {
-        (name if name == "C++" else f"[{name}]"): {
+        (name if name in results else f"[{name}]"): {
             "layers": c.layers,
             "numbers": c.numbers,
             "mismatches": c.mismatches,
         }
-        for name, c in outcome.comparisons.items()
+        for name, c in (outcome.comparisons | {"native": fast.comparisons["C++"]}).items()
     }
     return {
         "images": len(x),
@@ -126,9 +130,10 @@ def measure(path: Path, count: int | None, folder: Path) -> dict[str, Any]:
         "gxx_seconds": gxx_seconds,
         "results": results,
         "compared_with_fixed": compared,
-        "verify_seconds": perf_counter() - start,
-        "mismatches": outcome.mismatches,
-        "first_divergence": None if outcome.first is None else str(outcome.first),
+        "verify_seconds": fast_seconds,
+        "interpreter_verify_seconds": perf_counter() - start,
+        "mismatches": fast.mismatches + outcome.mismatches,
+        "first_divergence": str(fast.first or outcome.first or "") or None,
     }
 
 
@@ -148,7 +153,9 @@ def show(found: dict[str, Any]) -> None:
     console.print(table)
     console.print(
         f"compiled in {found['compile_seconds']:.1f} s (formats from {found['calibration_images']} training images), "
-        f"g++ {found['gxx_seconds']:.1f} s, comparison of every layer {found['verify_seconds']:.1f} s"
+        f"g++ {found['gxx_seconds']:.1f} s, every layer of the design compared with compiled code in "
+        f"{found['verify_seconds']:.1f} s, every stage with the interpreter in "
+        f"{found['interpreter_verify_seconds']:.1f} s"
     )
     console.print(f"mismatches: {found['mismatches']}", escape(found["first_divergence"] or ""))
 
