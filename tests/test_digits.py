@@ -69,7 +69,7 @@ def test_fixed_point_costs_no_accuracy(trained: Trained) -> None:
 def test_every_layer_of_every_stage_is_equal(trained: Trained) -> None:
     outcome = verify(trained.build.path, trained.x[:VERIFIED])
     assert outcome.images == VERIFIED
-    assert set(outcome.comparisons) == {"packed", "stream", "C++"}
+    assert set(outcome.comparisons) == {"packed", "stream", "native", "C++"}
     assert outcome.first is None, str(outcome.first)
     assert outcome.mismatches == 0
     assert all(c.numbers > 1000 * VERIFIED and c.layers > 10 for c in outcome.comparisons.values())
