@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from agreement import assert_equal
 from commands import refused, run, shell
 from networks import random_network
 from stage_checks import joined, lowered
 from test_zoo_networks import FRAMES, IMAGE, NARROW, SIDES, entry
+from torch import Tensor, nn
+from torch.nn import functional as F
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
@@ -280,3 +283,30 @@ def test_convolutions_of_any_width(width: int) -> None:
     x[0, :, :2], x[0, :, 2:4] = -256, 256 - scale
     check(module, x)
     assert len(np.unique(run_module(module, x))) > 50
+
+
+class Parts(nn.Module):
+    """
+    What no other network here has, with the names that the generated function gives to its own variables.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.o, self.p = nn.Conv2d(4, 6, 3, padding=2, dilation=2, groups=2), nn.PReLU(6)
+        self.v, self.v0 = nn.LayerNorm(6), nn.BatchNorm2d(6)
+        self.int16_t = nn.Conv2d(6, 33, 3, padding=1, groups=3, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        y = self.p(self.o(x / 32))
+        y = torch.roll(y[:, [5, 0, 3, 2, 1, 4], 1:-1, ::2], 1, 3)
+        tokens = self.v(torch.tanh(y).flatten(2).transpose(1, 2))
+        signs = torch.sign(self.v0(y))
+        counts = F.conv2d(F.pad(signs, (1, 0, 0, 1)), torch.sign(self.int16_t.weight), padding=1, groups=3)
+        return tokens, counts, counts.mean((2, 3)).argmax(1), tokens.topk(2, 2).indices
+
+
+def test_moves_groups_and_names_of_the_function() -> None:
+    torch.manual_seed(1)
+    frames = torch.randint(-128, 128, (5, 4, 7, 10), dtype=torch.int8)
+    module = blendir.from_torch(Parts().eval(), frames)
+    check(blendir.lower(module, "fixed", frames.numpy()), frames.numpy())
