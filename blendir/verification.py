@@ -99,14 +99,15 @@ def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     """
     The same at [stream].
     """
-    trace: Trace = {}
+    found: dict[str, list[Array]] = {}
 
     def observe(op: Operation, index: int, value: Array) -> None:
         for process, result, layer in layer_results([op]):
             if result == index:
-                trace[layer] = value.reshape(len(value), -1)[:, frame_order(process, index)]
+                found.setdefault(layer, []).append(value.reshape(len(value), -1)[:, frame_order(process, index)])
 
-    return trace, run_module(module, x, observe)
+    output = run_module(module, x, observe)
+    return {layer: np.concatenate(parts) for layer, parts in found.items()}, output
 
 
 def compare(

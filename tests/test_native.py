@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agreement import assert_equal
+import torch
+from agreement import assert_equal, named
 from commands import refused, run, shell
 from networks import random_network
 from stage_checks import joined, lowered
 from test_zoo_networks import FRAMES, IMAGE, NARROW, SIDES, entry
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from torch import Tensor, nn
+from torch.nn import functional as F
+from xdsl.dialects.builtin import ModuleOp, TensorType, i1, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
 
@@ -24,7 +27,7 @@ import blendir
 from blendir.backends.cpu import build
 from blendir.backends.cpu.native import Native
 from blendir.backends.cpu.plan import lifetimes, plan_of
-from blendir.dialects.blend import ConstantOp, FixedConv2dOp, FixedType
+from blendir.dialects.blend import ClampOp, ConstantOp, FixedConv2dOp, FixedType, MultiThresholdOp
 from blendir.errors import UserError
 from blendir.interpreter import run_module
 from blendir.modules import parse_module, read_module
@@ -280,3 +283,47 @@ def test_convolutions_of_any_width(width: int) -> None:
     x[0, :, :2], x[0, :, 2:4] = -256, 256 - scale
     check(module, x)
     assert len(np.unique(run_module(module, x))) > 50
+
+
+class Parts(nn.Module):
+    """
+    What no other network here has, with the names that the generated function gives to its own variables.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.o, self.p = nn.Conv2d(4, 6, 3, padding=2, dilation=2, groups=2), nn.PReLU(6)
+        self.v, self.v0 = nn.LayerNorm(6), nn.BatchNorm2d(6)
+        self.int16_t = nn.Conv2d(6, 33, 3, padding=1, groups=3, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        y = self.p(self.o(x / 32))
+        y = torch.roll(y[:, [5, 0, 3, 2, 1, 4], 1:-1, ::2], 1, 3)
+        tokens = self.v(torch.tanh(y).flatten(2).transpose(1, 2))
+        signs = torch.sign(self.v0(y))
+        counts = F.conv2d(F.pad(signs, (1, 0, 0, 1)), torch.sign(self.int16_t.weight), padding=1, groups=3)
+        return tokens, counts, counts.mean((2, 3)).argmax(1), tokens.topk(2, 2).indices
+
+
+def test_moves_groups_and_names_of_the_function() -> None:
+    torch.manual_seed(1)
+    frames = torch.randint(-128, 128, (5, 4, 7, 10), dtype=torch.int8)
+    module = blendir.from_torch(Parts().eval(), frames)
+    check(blendir.lower(module, "fixed", frames.numpy()), frames.numpy())
+
+
+def test_levels_and_limits_beyond_32_bits() -> None:
+    source = FixedType(42, 20)
+    kind = TensorType(source, (1, 6))
+    block = Block(arg_types=[kind])
+    limits = np.sort(np.random.default_rng(0).integers(-(1 << 41), 1 << 41, (6, 3)), axis=1)
+    thresholds, invert = ConstantOp.from_numpy(limits, i64), ConstantOp.from_numpy(np.arange(6) % 2 == 1, i1)
+    levels = MultiThresholdOp(block.args[0], thresholds.result, invert.result, -(1 << 40) - 1, 1 << 39)
+    clamped = ClampOp(block.args[0], -(1 << 40) - 1, 1 << 36)
+    block.add_ops([thresholds, invert, levels, clamped, ReturnOp(levels.result, clamped.result)])
+    results = [levels.result.type, clamped.result.type]
+    module = ModuleOp([FuncOp("main", ([kind], results), Region(block))])
+    module.verify()
+    x = np.random.default_rng(1).integers(-(1 << 41), 1 << 41, (9, 6)) * 2.0**-22
+    levels_found, _ = check(named(module), x)(x)
+    assert len(np.unique(levels_found)) == 4

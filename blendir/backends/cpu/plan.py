@@ -26,10 +26,11 @@ from blendir.errors import UserError
 from blendir.interpreter import input_type, main_function
 from blendir.numerics import Format
 
-RESERVED = KEYWORDS | {"arena", "tables", "trace", "x"}
-"""Names of C++ and of the generated function."""
-OUTPUT = re.compile(r"y\d+")
-"""Names of its outputs."""
+TYPES = {f"{sign}int{size}_t" for sign in ("", "u") for size in (8, 16, 32, 64)}
+RESERVED = KEYWORDS | TYPES | {"arena", "tables", "trace", "x", "o", "p", "v"}
+"""Names of C++, of the generated function, and of what takes the blocks of a product in it."""
+NUMBERED = re.compile(r"[yv]\d+")
+"""Names of its outputs, and of blocks."""
 SCRATCH = ("_padded", "_space")
 """How the names of memory for a single step end."""
 
@@ -146,7 +147,7 @@ class Plan:
         """
         base = name = identifier(op.layer_name, RESERVED)
         count = 1
-        while name in self.taken or name.endswith(SCRATCH) or OUTPUT.fullmatch(name):
+        while name in self.taken or name.endswith(SCRATCH) or NUMBERED.fullmatch(name):
             count += 1
             name = f"{base}_{count}"
         self.taken.add(name)

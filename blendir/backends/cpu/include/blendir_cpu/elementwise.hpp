@@ -62,14 +62,15 @@ inline void multiply(const A* __restrict a, const B* __restrict b, Y* __restrict
 /// y = lowest + step * (number of the levels' limits, [LEVELS] of each parameter, that x reaches, or does not).
 template <int C, int P, bool ROWS, int LEVELS, class X, class Limit, class Y>
 inline void multi_threshold(const X* __restrict x, const Limit* __restrict limits, const std::uint8_t* __restrict invert,
-                            int lowest, int step, Y* __restrict y) {
+                            std::int64_t lowest, std::int64_t step, Y* __restrict y) {
   constexpr int COUNT = ROWS ? C : P;
+  const Y more = Y(step);
   for (int c = 0; c < C; ++c) {
     for (int p = 0; p < P; ++p) y[c * P + p] = Y(lowest);
     for (int l = 0; l < LEVELS; ++l)
       for (int p = 0; p < P; ++p) {
         const int i = ROWS ? c : p;
-        y[c * P + p] += Y(((x[c * P + p] >= limits[l * COUNT + i]) ^ invert[i]) ? step : 0);
+        y[c * P + p] += Y(((x[c * P + p] >= limits[l * COUNT + i]) ^ invert[i]) ? more : Y(0));
       }
   }
 }
