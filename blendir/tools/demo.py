@@ -21,9 +21,9 @@ from blendir.backends.folder import integer_stages, read_stage
 from blendir.compiler import Build, compile_module, open_design
 from blendir.interpreter import run_outputs
 from blendir.interpreter.run import listed
-from blendir.tools.cli import print_table
 from blendir.tools.designs import summary
 from blendir.tools.inputs import load_model
+from blendir.tools.options import print_table
 from blendir.tools.photos import load_photos
 from blendir.tools.terminal import FoundWrong, progress, run_tool
 from blendir.verification import Verification, verify
