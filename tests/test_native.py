@@ -6,7 +6,9 @@ import copy
 import json
 import re
 import shutil
+import subprocess
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -234,12 +236,20 @@ def test_a_folder_for_cpus(here: Path, x: np.ndarray) -> None:
     ]
     assert [s["stage"] for s in stages] == ["fixed, native", "C++ for CPUs", "fixed"]
     assert len({s["accuracy"] for s in stages}) == 1
-    shell("rm", "-f", "d/network")
-    place = re.search(r"fc_weights = .*network_weights \+ (\d+)", Path("d/network.cpp").read_text())
+    text = Path("d/network.cpp").read_text()
+    place, crc = re.search(r"fc_weights = .*network_weights \+ (\d+)", text), re.search(r"~crc == 0x(\w+)", text)
     assert place is not None
+    assert crc is not None
     weights, start = Path("d/weights.bin").read_bytes(), int(place[1])
-    flipped = bytes(255 - byte for byte in weights[start : start + 64])
-    Path("d/weights.bin").write_bytes(weights[:start] + flipped + weights[start + 64 :])
+    flipped = weights[:start] + bytes(255 - byte for byte in weights[start : start + 64]) + weights[start + 64 :]
+    Path("d/weights.bin").write_bytes(flipped)
+    message = "weights.bin is not that of network.cpp; compile the design again"
+    refused(run("verify", "d", "--data", "x.npy"), message)
+    shell("make", "-C", "d", "network")
+    assert (
+        subprocess.run(["d/network", "x.npy", "y.npy"], capture_output=True, text=True).stderr == f"error: {message}\n"
+    )
+    Path("d/network.cpp").write_text(text.replace(crc[1], f"{zlib.crc32(flipped):08X}"))
     wrong = run("verify", "d", "--data", "x.npy", "--json")
     assert (wrong.exit_code, json.loads(wrong.stdout)["stages"]["native"]["mismatches"]) == (1, 0)
     assert json.loads(wrong.stdout)["stages"]["C++ for CPUs"]["mismatches"] > 0

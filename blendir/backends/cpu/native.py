@@ -76,6 +76,14 @@ class Native:
         function.restype = None
         return function
 
+    def check(self) -> bool:
+        """
+        Whether the weights that were compiled are those that the C++ was written for.
+        """
+        function = self._function("network_check", trace=False)
+        function.restype = ctypes.c_int
+        return bool(function())
+
     def __call__(self, x: NDArray[Any], threads: int = 1, observe: Observer | None = None) -> Outputs:
         """
         What comes out for frames x [N, ..]: float64 [N, ..], a list of such for several outputs.

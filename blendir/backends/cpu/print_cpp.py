@@ -4,6 +4,7 @@ The files of a network for CPUs: a C header, one translation unit, weights, a pr
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from importlib.resources import files
 
@@ -93,6 +94,8 @@ def header_text(plan: Plan) -> str:
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
+        "/* Whether weights.bin is the one that network.cpp was written for; network_run trusts what it says. */",
+        "int network_check(void);",
         f"{signature(plan)};",
         "#ifdef __cplusplus",
         "}",
@@ -154,11 +157,28 @@ def frame_lines(plan: Plan) -> Iterable[str]:
         yield f"  blendir::copy<{value.buffer.size}>({value.buffer.name}, y{index});"
 
 
-def network_text(plan: Plan, offsets: dict[str, int]) -> str:
+def check_lines(weights: bytes) -> Iterable[str]:
+    """
+    The function that compares the size and the CRC-32 of the weights.
+    """
+    yield from [
+        'extern "C" int network_check(void) {',
+        f"  if (network_weights_end - network_weights != {len(weights)}) return 0;",
+        "  std::uint32_t crc = 0xFFFFFFFF;",
+        "  for (const unsigned char* p = network_weights; p != network_weights_end; ++p) {",
+        "    crc ^= *p;",
+        "    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);",
+        "  }",
+        f"  return ~crc == 0x{zlib.crc32(weights):08X};",
+        "}",
+    ]
+
+
+def network_text(plan: Plan) -> str:
     """
     `network.cpp`.
     """
-    outputs = plan.outputs
+    outputs, (weights, offsets) = plan.outputs, weights_file(plan)
     frame = f"const network_input* x, {', '.join(parameters(plan))}"
     steps = ", ".join(f"y{i} + n * NETWORK_OUTPUT{i}_ELEMENTS" for i in range(len(outputs)))
     return "\n".join([
@@ -167,8 +187,12 @@ def network_text(plan: Plan, offsets: dict[str, int]) -> str:
         "",
         *(f'#include "{LIBRARY}/{name}.hpp"' for name in HEADERS),
         "",
-        '__asm__(".section .rodata\\n.balign 64\\nnetwork_weights:\\n.incbin \\"weights.bin\\"\\n.text\\n");',
-        'extern "C" __attribute__((visibility("hidden"))) const unsigned char network_weights[];',
+        '__asm__(".section .rodata\\n.balign 64\\nnetwork_weights:\\n.incbin \\"weights.bin\\"\\n"',
+        '        "network_weights_end:\\n.text\\n");',
+        'extern "C" __attribute__((visibility("hidden"))) const unsigned char network_weights[],',
+        "    network_weights_end[];",
+        "",
+        *check_lines(weights),
         "",
         "// With BLENDIR_TRACE, network_trace also writes the result of every layer.",
         "#ifdef BLENDIR_TRACE",
@@ -251,11 +275,10 @@ def source_files(plan: Plan) -> dict[str, str | bytes]:
     """
     Everything that the network needs to be compiled, by its path.
     """
-    weights, offsets = weights_file(plan)
     return {
         "network.h": header_text(plan),
-        "network.cpp": network_text(plan, offsets),
-        "weights.bin": weights,
+        "network.cpp": network_text(plan),
+        "weights.bin": weights_file(plan)[0],
         **library_files(),
     }
 

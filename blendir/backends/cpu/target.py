@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from blendir.backends.cpu.build import require_compiler
 from blendir.backends.cpu.native import Native
 from blendir.backends.cpu.plan import plan_of
-from blendir.backends.cpu.print_cpp import network_text, project_files, source_files, weights_file
+from blendir.backends.cpu.print_cpp import network_text, project_files, source_files
 from blendir.backends.target import Program, Project, Target
 from blendir.errors import UserError
 
@@ -31,8 +31,7 @@ class CPUTarget(Target):
     entries = frozenset(("Makefile", "include", "main.cpp", "network.cpp", "network.h", "weights.bin"))
 
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
-        plan = plan_of(module)
-        output.write(network_text(plan, weights_file(plan)[1]))
+        output.write(network_text(plan_of(module)))
 
     def files(self, project: Project) -> dict[str, str | bytes]:
         return project_files(plan_of(project.stages["packed"]))
@@ -47,7 +46,10 @@ class CPUTarget(Target):
             raise UserError(
                 f"{folder}: network.h is not that of this blendir and this module; compile the design again"
             )
-        return Native(module, kept)
+        program = Native(module, kept)
+        if not program.check():
+            raise UserError(f"{folder}: weights.bin is not that of network.cpp; compile the design again")
+        return program
 
     def require_tools(self) -> None:
         require_compiler()

@@ -118,6 +118,7 @@ void write_npy(const std::string& name, const std::vector<T>& y, std::size_t fra
 
 int main(int argc, char** argv) {
   if (argc != 2 + @COUNT) fail("usage: network X.npy @NAMES");
+  if (!network_check()) fail("weights.bin is not that of network.cpp; compile the design again");
   const Array x = read_npy(argv[1]);
   std::size_t elements = 1;
   for (std::size_t d = 1; d < x.shape.size(); ++d) elements *= x.shape[d];
