@@ -35,7 +35,7 @@ NATIVE = "native"
 @dataclass(frozen=True)
 class Divergence:
     """
-    The first place at which two stages differ.
+    The first place at which two stages differ, and both values; None where a stage lacks the layer.
     """
 
     stages: tuple[str, str]
@@ -43,13 +43,16 @@ class Divergence:
     layer: str
     image: int
     index: tuple[int, ...]
-    values: tuple[int, int]
+    values: tuple[int, int] | None
 
     def __str__(self) -> str:
+        first, second = self.stages
+        if self.values is None:
+            return f"[{second}] has no such layer as [{first}] with {self.layer} ({self.op}), or one of another size"
         names = ("channel", "row", "column") if len(self.index) == 3 else ("element",)
         place = ", ".join(f"{n} {i}" for n, i in zip(names, self.index, strict=False))
         return (
-            f"[{self.stages[1]}] differs from [{self.stages[0]}] at {self.layer} ({self.op}), image {self.image}, "
+            f"[{second}] differs from [{first}] at {self.layer} ({self.op}), image {self.image}, "
             f"{place}: {self.values[1]} instead of {self.values[0]}"
         )
 
@@ -129,7 +132,7 @@ def compare(
         result.numbers += expected.size
         if actual is None or actual.shape != expected.shape:
             result.mismatches += expected.size
-            first = first or Divergence(("fixed", stage), op, layer, image, (0,), (0, 0))
+            first = first or Divergence(("fixed", stage), op, layer, image, (0,), None)
             continue
         if np.array_equal(expected, actual):
             continue

@@ -116,7 +116,7 @@ def test_stages_that_are_not_integers_are_a_line(made: Path, tiny: ModuleOp) -> 
         blendir.native(read_module(made / "net.mlir"))
     with pytest.raises(UserError, match=r"^the native engine runs \[fixed\] and \[packed\], and the module is at"):
         blendir.native(blendir.lower(tiny, "stream"))
-    with pytest.raises(UserError, match=r"^threads should be at least 1, got 0$"):
+    with pytest.raises(UserError, match=r"^threads should be a number from 1 on, got 0$"):
         blendir.native(tiny)(np.load(made / "x.npy"), threads=0)
 
 
@@ -161,6 +161,12 @@ def test_the_key_is_of_everything_that_matters(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(build, "machine", lambda: "another compiler")
     keys.add(build.key_of(files, False))
     assert len(keys) == 6
+
+
+def test_a_machine_is_the_same_in_every_process() -> None:
+    first = build.machine()
+    build.machine_of.cache_clear()
+    assert build.machine() == first
 
 
 def test_threads_that_compile_the_same_share_it(tiny: ModuleOp, x: np.ndarray, cache: Path) -> None:

@@ -61,8 +61,8 @@ def machine_of(compiler: str) -> str:
     """
     The same of a compiler.
     """
-    command = [compiler, "-march=native", "-Q", "--help=target", "-v"]
-    return run(command, Path.cwd(), f"asking {COMPILER} for its version")
+    asked = ["--version"], ["-march=native", "-Q", "--help=target"]
+    return "".join(run([compiler, *options], Path.cwd(), f"asking {COMPILER} for its version") for options in asked)
 
 
 def run(command: list[str], folder: Path, what: str) -> str:

@@ -91,8 +91,8 @@ class Native:
         threads: how many frames are computed at the same time. observe(op, result index, value) sees the result of
         every operation of `module`, as in `blendir.run`; one thread runs then.
         """
-        if threads < 1:
-            raise UserError(f"threads should be at least 1, got {threads}")
+        if not isinstance(threads, int) or threads < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise UserError(f"threads should be a number from 1 on, got {threads}")
         source, results = input_type(self.module), output_types(self.module)
         frames = np.ascontiguousarray(encode_input(np.asarray(x), source), self.plan.input.buffer.dtype)
         count = len(frames)
