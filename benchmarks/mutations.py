@@ -27,7 +27,7 @@ from networks import random_network
 from stage_checks import check
 
 from blendir import widths
-from blendir.backends.hls import cpp_names, print_cpp
+from blendir.backends.hls import print_cpp
 from blendir.dialects.blend import AvgPool2dOp, BatchNormOp
 from blendir.dialects.stream import ProcessOp
 from blendir.frontend import aten_comparison, aten_elementwise, importer
@@ -185,8 +185,7 @@ def two_readers(patch: Patch) -> None:
 
 @mutation("names leave their comments")
 def open_comments(patch: Patch) -> None:
-    for module in (cpp_names, print_cpp):
-        patch.setattr(module, "comment", lambda text: text)
+    patch.setattr(print_cpp, "comment", lambda text: text)
 
 
 @mutation("zero padding counts as -1")
