@@ -21,7 +21,7 @@ from blendir.backends.design import frame_order, layer_results
 from blendir.backends.engines import Engine, require_engine
 from blendir.backends.folder import integer_stages, read_report, target_of
 from blendir.backends.target import Program, Target, Trace
-from blendir.backends.traces import MOVES, tensor_trace
+from blendir.backends.traces import MOVES, Parts, tensor_trace
 from blendir.dialects.blend import BlendOp, tensor_type
 from blendir.interpreter import run_module
 from blendir.interpreter.run import Outputs, chunks, frames_at_once, listed
@@ -102,15 +102,15 @@ def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     """
     The same at [stream].
     """
-    found: dict[str, list[Array]] = {}
+    parts = Parts()
 
     def observe(op: Operation, index: int, value: Array) -> None:
         for process, result, layer in layer_results([op]):
             if result == index:
-                found.setdefault(layer, []).append(value.reshape(len(value), -1)[:, frame_order(process, index)])
+                parts.add(op, index, layer, value.reshape(len(value), -1)[:, frame_order(process, index)])
 
     output = run_module(module, x, observe)
-    return {layer: np.concatenate(parts) for layer, parts in found.items()}, output
+    return parts.trace(), output
 
 
 def compare(

@@ -13,11 +13,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from xdsl.dialects.builtin import f64
 from xdsl.ir import Operation
 
 import blendir
 from blendir import widths
+from blendir.backends.traces import Parts
 from blendir.dialects.blend import (
+    ConstantOp,
     FixedConv2dOp,
     FixedLinearOp,
     MultiThresholdOp,
@@ -146,3 +149,15 @@ def test_exact_formats_hold_every_sum_and_product_and_no_narrower_ones_do(a: For
         assert fmt.low <= min(values)
         assert max(values) <= fmt.high
         assert min(values) < half.low or half.high < max(values)
+
+
+def test_frames_that_run_apart_make_one_trace() -> None:
+    """
+    Of two operations of one layer the last one's result stands for it, in all frames.
+    """
+    first, second = (ConstantOp.from_numpy(np.zeros(count), f64) for count in (2, 3))
+    parts = Parts()
+    for frame in range(2):
+        parts.add(first, 0, "layer", np.zeros((1, 2)))
+        parts.add(second, 0, "layer", np.full((1, 3), frame))
+    np.testing.assert_array_equal(parts.trace()["layer"], [[0, 0, 0], [1, 1, 1]])

@@ -88,3 +88,33 @@ def test_averages_of_any_divisor_are_decided_exactly(window: int):
     module = blendir.from_torch(Averaged().eval(), torch.from_numpy(x[:1]))
     imported, folded = (blendir.run(m, x) for m in (module, blendir.lower(module, to="folded")))
     assert (imported == folded).all()
+
+
+def test_constant_channels_at_a_mean_are_decided_exactly():
+    """
+    A channel without weight in front of an activation and a normalization whose mean is its only value.
+    """
+    network = nn.Sequential(
+        nn.Conv2d(2, CHANNELS, 3), nn.BatchNorm2d(CHANNELS), nn.ReLU(), nn.BatchNorm2d(CHANNELS)
+    ).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        network[1].weight.zero_()
+        network[1].bias.uniform_(0.1, 2, generator=generator)
+        network[3].weight.uniform_(0.1, 2, generator=generator)
+        network[3].running_mean.copy_(network[1].bias)
+        network[3].running_var.uniform_(0.001, 1, generator=generator)
+
+    class Signs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = network
+
+        def forward(self, x: Tensor) -> Tensor:
+            return sign(self.layers(x))
+
+    x = np.random.default_rng(2).normal(size=(2, 2, 4, 4))
+    module = blendir.from_torch(Signs().eval(), torch.from_numpy(x[:1]))
+    imported, folded = (blendir.run(m, x) for m in (module, blendir.lower(module, to="folded", check=False)))
+    assert (imported == 1).all()
+    assert (folded == imported).all()

@@ -27,12 +27,33 @@ MOVES = (blend.ConstantOp, MoveOp)
 """Operations that are no layers."""
 
 
+class Parts:
+    """
+    The results of layers, frames after frames. Of operations with the same layer, the last one's stands for it.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[Operation, int], tuple[str, list[Array]]] = {}
+
+    def add(self, op: Operation, index: int, layer: str, frames: Array) -> None:
+        """
+        Enters the result of an operation for some frames.
+        """
+        self.found.setdefault((op, index), (layer, []))[1].append(frames.reshape(len(frames), -1))
+
+    def trace(self) -> Trace:
+        """
+        All frames of each layer.
+        """
+        return {layer: np.concatenate(parts) for layer, parts in self.found.values()}
+
+
 def tensor_trace(module: ModuleOp, x: Array, run: Run = run_module) -> tuple[Trace, Outputs]:
     """
     The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and what comes out.
     `run` is what runs the module, by default the interpreter.
     """
-    found: dict[str, list[Array]] = {}
+    parts = Parts()
 
     def observe(op: Operation, index: int, value: Array) -> None:
         if not isinstance(op, BlendOp) or isinstance(op, MOVES):
@@ -44,7 +65,7 @@ def tensor_trace(module: ModuleOp, x: Array, run: Run = run_module) -> tuple[Tra
                 value = value[:, list(lanes.get_values())]  # pyright: ignore
             elif isinstance(op, blend.ThresholdOp):
                 value = value[:, : tensor_type(op.input).get_shape()[1]]
-        found.setdefault(op.layer_name, []).append(value.reshape(len(value), -1))
+        parts.add(op, index, op.layer_name, value)
 
     output = run(module, x, observe)
-    return {layer: np.concatenate(parts) for layer, parts in found.items()}, output
+    return parts.trace(), output

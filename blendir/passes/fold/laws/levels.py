@@ -198,7 +198,7 @@ class LevelsOfAffine(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: blend.MultiThresholdOp, rewriter: PatternRewriter) -> None:
-        way = Way(op.input, op.axis.value.data, rows_of(op)).through(blend.AffineOp)
+        way = Way(op.input, op.axis.value.data, rows_of(op)).through((blend.AffineOp,))
         replace_levels(op, way if way.functions else None, rewriter)
 
 

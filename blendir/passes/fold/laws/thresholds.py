@@ -157,10 +157,11 @@ def bits_of_parts(op: blend.ConcatOp, axis: int, rows: Rows, layer: str) -> list
 
 class ThresholdOfActivations(RewritePattern):
     """
-    `threshold(f(x)) == threshold'(x)` for f made of activations, whose bounds the doubles hold.
+    `threshold(f(x)) == threshold'(x)` for f made of activations, and of what lies between them and the threshold.
     """
 
-    kinds: ClassVar[tuple[type, ...]] = (blend.ReluOp, blend.PReluOp, blend.ClampOp)
+    ends: ClassVar[tuple[type, ...]] = (blend.ReluOp, blend.PReluOp, blend.ClampOp)
+    kinds: ClassVar[tuple[type, ...]] = (*ends, blend.BatchNormOp, blend.AffineOp)
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: blend.ThresholdOp, rewriter: PatternRewriter) -> None:
@@ -172,7 +173,7 @@ class ThresholdOfActivations(RewritePattern):
         """
         if not is_real(op.input):
             return
-        way = Way(op.input, op.axis.value.data, rows_of(op)).through(self.kinds)
+        way = Way(op.input, op.axis.value.data, rows_of(op)).through(self.kinds, self.ends)
         made = threshold_of_way(way, op.layer_name) if way.functions else None
         if made is not None:
             rewriter.replace(op, made)
@@ -191,6 +192,7 @@ class ThresholdOfFunction(ThresholdOfActivations):
         blend.RoundOp,
         blend.ActivationOp,
     )
+    ends: ClassVar[tuple[type, ...]] = (Operation,)
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: blend.ThresholdOp, rewriter: PatternRewriter) -> None:

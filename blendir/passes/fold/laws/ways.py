@@ -225,14 +225,15 @@ class Way:
             return self.before_function(owner)
         return self.before_move(owner) if isinstance(owner, Move) else None
 
-    def through(self, kinds: type | tuple[type, ...]) -> Way:
+    def through(self, kinds: tuple[type, ...], ends: tuple[type, ...] = (Operation,)) -> Way:
         """
-        The way from in front of all functions of some kinds.
+        The way from in front of all functions of some kinds up to the last of those in `ends`, by default any.
         """
-        way = self
-        while is_real(way.value) and isinstance(way.value.owner, kinds) and (found := way.back()) is not None:
-            way = found
-        return way
+        way = found = self
+        while is_real(way.value) and isinstance(owner := way.value.owner, kinds) and (back := way.back()) is not None:
+            way = back
+            found = way if isinstance(owner, ends) else found
+        return found
 
     @property
     def keeps_maxima(self) -> bool:
