@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 
 from blendir.dialects import blend
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, constant_value, tensor_type
-from blendir.functions import Function
+from blendir.functions import FLAT, Function
 from blendir.interpreter import main_function, run_module
 from blendir.interpreter.blend import BlendFunctions, integer_dtype
 from blendir.numerics import Format
@@ -170,7 +170,7 @@ def bound(op: BlendOp, operands: list[Array], fmt: Format, bits: int, source: fl
             return 0.51 * fmt.lsb
         case blend.MultiplyOp():
             return 0.51 * fmt.lsb + peaks[0] * peaks[1] * 2.0**-28
-        case blend.ClampOp() | blend.ConcatOp():
+        case blend.ClampOp() | blend.ConcatOp() | blend.ActivationOp():
             return 0.5 * fmt.lsb
         case _:
             return 0.0
@@ -186,6 +186,18 @@ def narrowed(op: BlendOp, operands: list[Array], pair: Pair) -> float:
     units = [f.lsb * 2 ** (f.width - FACTOR_BITS) if f and f.width > FACTOR_BITS else 0.0 for f in formats]
     a, b = (largest(v) for v in operands)
     return 0.51 * (a * units[1] + b * units[0])
+
+
+def indexed(op: BlendOp, found: BlendOp) -> float:
+    """
+    How far a table is off because its input is rounded to the bits of an index, or clipped where the function is flat.
+    """
+    if not isinstance(op, blend.ActivationOp) or not isinstance(found, blend.LookupOp):
+        return 0.0
+    kind = tensor_type(found.input).element_type
+    assert isinstance(kind, FixedType)
+    rounded = isinstance(found.input.owner, blend.RequantizeOp)
+    return SLOPE[op.function.data] * kind.format.lsb / 2 + FLAT if rounded else 0.0
 
 
 def check_operations(pair: Pair, bits: int, calibrated: bool) -> None:
@@ -212,18 +224,26 @@ def check_operations(pair: Pair, bits: int, calibrated: bool) -> None:
         exact = exact.clip(fmt.low * fmt.lsb, fmt.high * fmt.lsb)
         given = [v for v, operand in zip(operands, op.operands, strict=True) if not is_constant(operand)]
         source = None if calibrated else pair.format(op.operands[0])
-        allowed = bound(op, given, fmt, bits, None if source is None else source.lsb) + narrowed(op, given, pair)
+        allowed = bound(op, given, fmt, bits, None if source is None else source.lsb)
+        allowed += narrowed(op, given, pair) + indexed(op, found)
         error = largest(fmt.decode(got) - exact)
         assert error <= allowed + ROUNDING * largest(exact), f"{layer[0]}: off by {error / fmt.lsb} units of {fmt}"
 
 
 def shows_ends(value: SSAValue) -> bool:
     """
-    Whether the readers of a value tell large values apart. Comparisons, clamps and flat pieces do not.
+    Whether the readers of a value tell large values apart. Comparisons, clamps, functions by table and
+    flat pieces do not.
     """
     for use in value.uses:
         match use.operation:
-            case blend.ThresholdOp() | blend.MultiThresholdOp() | blend.ClampOp() | blend.RoundOp():
+            case (
+                blend.ThresholdOp()
+                | blend.MultiThresholdOp()
+                | blend.ClampOp()
+                | blend.RoundOp()
+                | blend.ActivationOp()
+            ):
                 continue
             case blend.AffineOp() as op if not constant_value(op.scale).all():
                 continue

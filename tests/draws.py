@@ -191,7 +191,7 @@ class Draws:
         outputs = self.random.choice(CHANNELS)
         kinds: dict[str, nn.Module] = {
             "conv": nn.Conv1d(self.channels, outputs, kernel, stride, padding, gap),
-            "max": nn.MaxPool1d(kernel, stride, pooled, gap),
+            "max": nn.MaxPool1d(kernel, stride, pooled * (kernel > gap), gap),  # a tap inside
             "average": nn.AvgPool1d(kernel, stride, pooled, self.chance(0.5), self.chance(0.5)),
         }
         kind = self.random.choice(tuple(kinds))

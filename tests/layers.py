@@ -287,14 +287,40 @@ class Largest(nn.Module):
         return x.argmax(1, keepdim=True)
 
 
-class Several(nn.Module):
+class Top(nn.Module):
     """
-    What a network returns, and the place of its largest channel before or behind it.
+    The places of the k largest channels.
     """
 
-    def __init__(self, model: nn.Module, first: bool):
+    def __init__(self, k: int):
         super().__init__()
-        self.model, self.first, self.largest = model, first, Largest()
+        self.k = k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.topk(min(self.k, x.shape[1]), 1).indices
+
+
+class Irregular(nn.Module):
+    """
+    Rows and columns in any order, some of them twice.
+    """
+
+    def __init__(self, rows: list[int], columns: list[int]):
+        super().__init__()
+        self.rows, self.columns = rows, columns
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, self.rows][..., self.columns]
+
+
+class Several(nn.Module):
+    """
+    What a network returns, and the place of its largest channel, or those of several, before or behind it.
+    """
+
+    def __init__(self, model: nn.Module, first: bool, k: int):
+        super().__init__()
+        self.model, self.first, self.largest = model, first, Top(k) if k > 1 else Largest()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         y = self.model(x)

@@ -242,18 +242,31 @@ class Builder(Groups):
         named = ((f"{self.random.choice(MODULES)}{index or ''}", layer) for index, layer in enumerate(layers))
         return nn.Sequential(OrderedDict(named))
 
+    def extras(self) -> list[nn.Module]:
+        """
+        Layers between body and tail.
+        """
+        return []
+
+    def places(self) -> int:
+        """
+        How many places of largest channels a network returns.
+        """
+        return 1
+
     def build(self) -> RandomNetwork:
         numbers = np.random.default_rng(self.random.getrandbits(31))
-        (self.apart,) = numbers.spawn(1)
+        self.apart, self.rare = numbers.spawn(2)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.random.getrandbits(31))
-            model = self.named([*self.first(), *self.body(), *self.tail()])
+            model = self.named([*self.first(), *self.body(), *self.extras(), *self.tail()])
         frames = self.draw_frames(numbers)
         Parameters(numbers, self.note).draw(model, frames)
         calibrated = self.chance(0.85)
         if self.apart.random() < 0.2:
-            self.note("the class too")
-            model = Several(model, bool(self.apart.random() < 0.5)).eval()
+            first, places = bool(self.apart.random() < 0.5), self.places()
+            self.note("the class too" if places == 1 else "the best classes too")
+            model = Several(model, first, places).eval()
         return RandomNetwork(model, frames, self.features, self.ends(), self.options(), calibrated)
 
 
@@ -261,8 +274,14 @@ def random_network(source: int | Random) -> RandomNetwork:
     """
     The network of a seed, or of what hypothesis draws.
     """
-    random = source if isinstance(source, Random) else Random(source)
-    while not is_finite((network := Builder(random).build()).model):
+    return drawn(Builder, source if isinstance(source, Random) else Random(source))
+
+
+def drawn(builder: type[Builder], random: Random) -> RandomNetwork:
+    """
+    The first network of finite parameters.
+    """
+    while not is_finite((network := builder(random).build()).model):
         pass
     return network
 

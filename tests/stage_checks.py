@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from agreement import assert_equal
-from bounds import check_fixed, largest
-from layers import BorderedSign, Compare, Largest, Levels, Sign, float64
+from bounds import SLOPE, check_fixed, largest
+from layers import BorderedSign, Compare, Largest, Levels, Sign, Top, float64
 from networks import RandomNetwork
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -29,6 +29,7 @@ from blendir.backends.hls.cpp_names import CppDesign
 from blendir.backends.hls.print_cpp import params_text, weights_text
 from blendir.dialects import stream
 from blendir.dialects.blend import (
+    ActivationOp,
     AffineOp,
     ArgmaxOp,
     BatchNormOp,
@@ -83,6 +84,9 @@ def in_pytorch(network: RandomNetwork) -> tuple[Array, Array, Array]:
                 distance, size = x - module.shift, np.abs(x)
             case Largest():
                 distance, size = lead(x, 1), np.abs(x)
+            case Top():
+                apart = lead(x, 1, module.k)  # topk leaves open which of two equal elements is first
+                distance, size = np.maximum(apart, np.finfo(np.float64).tiny), np.abs(x)
             case BorderedSign():
                 distance, size = x, np.abs(x)
             case Levels():
@@ -94,7 +98,7 @@ def in_pytorch(network: RandomNetwork) -> tuple[Array, Array, Array]:
             np.minimum(nearest, nearest_per_frame(distance, size), out=nearest)
             np.minimum(least, nearest_per_frame(distance, 1.0), out=least)
 
-    decisions = (Sign, BorderedSign, Levels, Compare, Largest)
+    decisions = (Sign, BorderedSign, Levels, Compare, Largest, Top)
     handles = [m.register_forward_pre_hook(note) for m in network.model.modules() if isinstance(m, decisions)]
     frames = network.frames
     with float64(network.model), torch.no_grad():
@@ -114,14 +118,15 @@ def joined(outputs: Array | list[Array]) -> Array:
     return np.concatenate([y.reshape(len(y), -1) for y in outputs], axis=1)
 
 
-def lead(x: Array, axis: int) -> Array:
+def lead(x: Array, axis: int, k: int = 1) -> Array:
     """
-    By how much the largest element along an axis exceeds the next; infinity where there is none.
+    How far each of the k largest elements along an axis is from the next on either side; infinity where there is none.
     """
-    if x.shape[axis] == 1:
-        return np.full_like(x, np.inf)
-    ordered = np.sort(x, axis=axis)
-    return ordered.take([-1], axis) - ordered.take([-2], axis)
+    ordered = np.flip(np.sort(x, axis=axis), axis)
+    edge = np.full_like(ordered.take([0], axis), np.inf)
+    below = np.concatenate([-np.diff(ordered, axis=axis), edge], axis).take(range(min(k, x.shape[axis])), axis)
+    above = np.concatenate([edge, below], axis).take(range(below.shape[axis]), axis)
+    return np.minimum(above, below)
 
 
 def is_pooled(value: SSAValue) -> bool:
@@ -191,6 +196,8 @@ def gain_of(op: Operation) -> float:
             return max(1.0, float(np.abs(constant_value(op.slope)).max()))
         case PiecewiseLinearOp():
             return max(float(np.abs(constant_value(v)).max()) for v in (op.slope0, op.slope1))
+        case ActivationOp():
+            return max(1.0, SLOPE[op.function.data])
         case _:
             return 1.0
 
@@ -225,7 +232,7 @@ def decisions_of(module: ModuleOp, x: Array) -> Decisions:
             source = source - limits.reshape(along)
             unit = max(unit, ROUNDING * largest(limits[np.isfinite(limits)]))
         elif isinstance(op, ArgmaxOp):
-            source = lead(source, op.axis.value.data)
+            source = lead(source, op.axis.value.data, op.k)
         elif isinstance(op, RoundOp):
             source = source - np.floor(source) - 0.5
         if not isinstance(op, MultiThresholdOp):
