@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import FACTORY, SHAPE, run
+from hypothesis import HealthCheck, settings
 
 from blendir.backends.cpu import build
 from blendir.backends.hls import csim
@@ -24,6 +25,10 @@ SLOW = frozenset(
     """.split()
 )
 """Files that compile C++, draw many networks or run tools: `make fast` leaves them out."""
+
+# a busy machine is no fault; everywhere the same examples
+settings.register_profile("blendir", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("blendir")
 
 # workers of pytest-xdist would fight for the cores; PyTorch reads this when it is imported
 os.environ["OMP_NUM_THREADS"] = "1"
