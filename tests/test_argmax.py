@@ -188,6 +188,16 @@ def test_accuracy_of_classes(tmp_path: Path) -> None:
         evaluate(blendir.from_torch(classes(FUNCTIONS["a map"]), FRAMES[:1]), x, labels)
 
 
+def test_accuracy_of_the_best_of_several_classes() -> None:
+    model = classes(FUNCTIONS["three"])
+    x = FRAMES.numpy()
+    with torch.no_grad():
+        places = model(FRAMES).numpy()
+    module = blendir.from_torch(model, FRAMES[:1])
+    for source in (module, blendir.lower(module, "fixed", x)):
+        assert [evaluate(source, x, places[:, k]).accuracy for k in range(3)] == [1, 0, 0]
+
+
 def test_accuracy_of_the_first_of_several_outputs() -> None:
     model = classes(lambda net, y: (net.fc(y.flatten(1)), y))
     with torch.no_grad():
