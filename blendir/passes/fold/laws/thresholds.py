@@ -157,11 +157,12 @@ def bits_of_parts(op: blend.ConcatOp, axis: int, rows: Rows, layer: str) -> list
 
 class ThresholdOfActivations(RewritePattern):
     """
-    `threshold(f(x)) == threshold'(x)` for f made of activations, and of what lies between them and the threshold.
+    `threshold(f(x)) == threshold'(x)` for f made of activations, and of batch normalizations between them and the
+    threshold.
     """
 
     ends: ClassVar[tuple[type, ...]] = (blend.ReluOp, blend.PReluOp, blend.ClampOp)
-    kinds: ClassVar[tuple[type, ...]] = (*ends, blend.BatchNormOp, blend.AffineOp)
+    kinds: ClassVar[tuple[type, ...]] = (*ends, blend.BatchNormOp)
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: blend.ThresholdOp, rewriter: PatternRewriter) -> None:
