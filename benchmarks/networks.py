@@ -28,7 +28,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 import blendir
 from blendir.backends.hls.csim import Csim
-from blendir.interpreter.run import chunks
+from blendir.interpreter.run import chunks, frames_at_once
 from blendir.models.zoo import ZOO, entry
 from blendir.tools.counts import count
 from blendir.verification import Comparison, compare, layer_shapes, tensor_trace
@@ -73,7 +73,7 @@ def compiled(module: ModuleOp, calibration: Array, x: Array, start: float) -> di
         seconds = time.process_time() - start
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         csim, total = Csim(build.module, build.path, Path(folder)), Comparison("C++")
-        for part in chunks(x):
+        for part in chunks(x, frames_at_once(fixed)):
             reference, output = tensor_trace(fixed, part)
             trace, y = csim.trace(part)
             found, first = compare(reference, trace, layer_shapes(fixed), "C++", 0)
