@@ -26,7 +26,7 @@ SLOW = frozenset(
 )
 """Files that compile C++, draw many networks or run tools: `make fast` leaves them out."""
 
-# a busy machine is no fault; everywhere the same examples
+# a busy machine is no fault, and a test draws the same examples each time
 settings.register_profile("blendir", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("blendir")
 
