@@ -3,6 +3,8 @@ Every kind of bad input in one line, with the right exit code.
 """
 
 from pathlib import Path
+from typing import cast
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -24,6 +26,11 @@ def test_bad_data_sets(here: Path):
     check("big.npz", "labels 9..9")
     np.savez("shape.npz", x=np.zeros((2, 3, 5, 5)), y=np.zeros(2, int))
     check("shape.npz", "[2, 3, 5, 5]")
+    for kind in ("keys", "memory", "overflow", "type"):
+        with ZipFile("header.npz", "w") as archive:
+            archive.writestr("x.npy", b"")
+            archive.writestr("y.npy", cast(bytes, BAD_ARRAYS[kind]))
+        check("header.npz", "y is damaged or no array of numbers")
     for change in (0.5, 200.0, -1.0):
         np.savez("floats.npz", x=np.load("x.npy") + change, y=np.zeros(20, int))
         refused(run("evaluate", "tinynet:pair", "--data", "floats.npz"), "pair takes pixels: integers in 0..255")
@@ -69,6 +76,8 @@ BAD_ARRAYS = {
     "overflow": headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000000000000000, 2), }\n"),
     "bracket": headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2L, }\n"),
     "type": headed(b"{'descr': ('<f4',), 'fortran_order': False, 'shape': (2, 2), }\n"),
+    "keys": headed(b"{b'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n"),
+    "memory": headed(b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 3, 6, 6), }\n"),
     "missing": None,
     "empty": b"",
     "text": b"these are no numbers",

@@ -227,6 +227,31 @@ def test_wrong_tensors_are_named(tmp_path: Path, key: str, value: Tensor | None,
     refused(path, message)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(torch.eye(10)[0].to_sparse(), r"fc\.bias is a sparse tensor"), (torch.zeros(10, device="meta"), r"is a meta")],
+)
+def test_tensors_without_numbers_of_their_own_are_named(tmp_path: Path, value: Tensor, message: str):
+    path = tmp_path / "w.pth"
+    torch.save(good() | {"fc.bias": value}, path)
+    refused(path, message)
+
+
+def test_types_that_pytorch_lacks_are_named(tmp_path: Path):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.zeros(2)}, path)
+    path.write_bytes(path.read_bytes().replace(b'"F32","shape":[2]', b'"F4","shape":[16]'))
+    refused(path, "has tensors of type F4, which PyTorch lacks")
+
+
+def test_weights_of_eight_bits_are_loaded(tmp_path: Path):
+    path = tmp_path / "w.safetensors"
+    save_file(good() | {"fc.bias": torch.arange(10.0).to(torch.float8_e4m3fn)}, path)
+    model = blendnet8(seed=9)
+    load_weights(model, path)
+    assert torch.equal(model.state_dict()["fc.bias"], torch.arange(10.0))
+
+
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
 def test_prefixes_of_wrappers_are_taken_off(tmp_path: Path, prefix: str):
     path = tmp_path / "w.safetensors"

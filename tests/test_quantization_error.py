@@ -88,12 +88,23 @@ def test_flips_are_those_of_the_operand() -> None:
     assert found["max_error_lsb"] == 1
 
 
+def test_the_end_of_a_function_is_no_saturation() -> None:
+    """
+    A sigmoid of large numbers is almost 1, which a format of numbers below 1 holds to a unit.
+    """
+    x = np.full((4, 4), 16.0)
+    module = blendir.from_torch(nn.Sequential(nn.Sigmoid()).eval(), torch.from_numpy(x[:1]))
+    (row,) = rows_of(module, blendir.lower(module, "fixed", x - np.eye(4) * 17), x).values()
+    assert row["max_error_lsb"] > 0.5
+    assert row["saturated"] == 0
+
+
 def test_saturation_and_waste_on_other_frames() -> None:
     module, x = scaled()
     fixed = blendir.lower(module, "fixed", x)
     fmt = fmt_of(by_layer(fixed, "scale"))
     wide = rows_of(module, fixed, 4 * x)["scale"]
-    beyond = (4 * 1.7 * x > (fmt.high + 0.5) * fmt.lsb) | (4 * 1.7 * x < (fmt.low - 0.5) * fmt.lsb)
+    beyond = (4 * 1.7 * x > (fmt.high + 1) * fmt.lsb) | (4 * 1.7 * x < (fmt.low - 1) * fmt.lsb)
     assert wide["saturated"] == beyond.mean() > 0.01
     assert is_bad(wide)
     assert "calibrate with more frames" in quantization_warnings([wide])[0]

@@ -75,7 +75,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return dict(sorted(_read_pickle(path, data).items()))
     try:
         return dict(sorted(load(data).items()))
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except KeyError as error:
+        raise ValueError(
+            f"{path}: has tensors of type {error.args[0]}, which PyTorch lacks: save them as F32"
+        ) from None
+    except (SafetensorError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: truncated, or not a safetensors file: {reason}") from None
 
@@ -147,8 +151,10 @@ def _check_tensor(path: Path, key: str, tensor: Tensor, expected: Tensor) -> Non
         raise ValueError(f"{path}: {key} has shape {found}, but the model has {wanted}")
     if tensor.is_floating_point() != expected.is_floating_point():
         raise ValueError(f"{path}: {key} has type {tensor.dtype}, but the model has {expected.dtype}")
-    bad = int((~torch.isfinite(tensor)).sum())
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        raise ValueError(f"{path}: {key} is {'a meta' if tensor.is_meta else 'a sparse'} tensor: save plain ones")
+    bad = int((~torch.isfinite(tensor.double())).sum())
     if bad:
         raise ValueError(f"{path}: {key} has {bad} of {tensor.numel()} values that are not finite; {REPAIR}")
-    if key.endswith("running_var") and bool((tensor < 0).any()):
+    if key.endswith("running_var") and bool((tensor.double() < 0).any()):
         raise ValueError(f"{path}: {key} has a negative variance; {REPAIR}")

@@ -189,7 +189,9 @@ def npz_array(path: Path, archive: NpzFile, name: str) -> Array:
     """
     try:
         array: Any = archive[name]
-    except ValueError as error:
+    except DAMAGED:
+        raise
+    except Exception as error:  # numpy reads the header as a Python expression, which may be any
         reason = one_line(str(error))
         raise ValueError(f"{path}: {name} is damaged or no array of numbers ({reason}): save it again") from None
     if not isinstance(array, np.ndarray):

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, cast
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +55,11 @@ def read_array(path: Path) -> Array:
     """
     try:
         array: Any = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OverflowError, IndexError, BadZipFile, TokenError) as error:
+    except OSError:
+        raise
+    except MemoryError:
+        raise ValueError(f"{path}: holds more than there is memory for, or its header is damaged") from None
+    except Exception as error:  # numpy reads the header as a Python expression, which may be any
         if "pickle" in str(error):
             reason = "holds pickled objects or is not an .npy file; pickles are refused because loading them runs code"
         else:

@@ -47,7 +47,7 @@ class Row(TypedDict):
     max_error_lsb: float
     """In units of the last place of the result."""
     saturated: float
-    """The share, 0..1, of values beyond the format."""
+    """The share, 0..1, of values more than a unit beyond the format; what lies nearer loses about what rounding may."""
     wasted_bits: int
     """The high bits of the format that no value uses."""
 
@@ -79,7 +79,7 @@ class LayerError:
             fmt = element_format(self.element)
             low, high = (math.ldexp(end, fmt.frac) for end in ends)
             units, got = np.ldexp(want.astype(np.float64), fmt.frac).clip(low, high), got.clip(low, high)
-            self.beyond += int(((units < fmt.low - 0.5) | (units > fmt.high + 0.5)).sum())
+            self.beyond += int(((units < fmt.low - 1) | (units > fmt.high + 1)).sum())
             self.signal += float(np.square(units).sum())
         error = got.astype(np.float64) - units
         self.noise += float(np.square(error).sum())
