@@ -119,3 +119,25 @@ def test_files_that_are_none(tmp_path: Path, name: str, content: bytes | None, m
     with pytest.raises(ValueError, match=message) as caught:
         from_torch(tmp_path / name, image())
     assert "\n" not in str(caught.value)
+
+
+class Cached(nn.Module):
+    """
+    Holds what it has computed from its parameter, as torch.nn.utils.prune and its old weight_norm do.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([1.0, -2.0, 0.5, 3.0]))
+        self.scale = self.weight * torch.tensor([1.0, 0.0, 1.0, 1.0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale.view(4, 1, 1)
+
+
+def test_models_hold_results_of_computations():
+    model = Cached().eval()
+    module = from_torch(model, image())
+    want = image().double() * model.scale.detach().view(4, 1, 1)
+    np.testing.assert_array_equal(run_module(module, image().numpy()), want.numpy())
+    assert model.scale.requires_grad

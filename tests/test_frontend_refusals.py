@@ -5,6 +5,7 @@ Models, operations and examples that are refused, in one message.
 import re
 import warnings
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -124,24 +125,23 @@ def scripted(model: nn.Module) -> nn.Module:
         return torch.jit.script(model)
 
 
-class Cached(nn.Module):
-    """
-    Holds what it has computed from its parameter, as the old weight_norm does.
-    """
-
+class Locked(nn.Module):
     def __init__(self):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(4))
-        self.doubled = 2 * self.weight
+        self.lock = Lock()
 
     def forward(self, x):
-        return x * self.doubled
+        return x
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Cached(), "PyTorch cannot copy the model: Only Tensors created explicitly"),
+        (Locked(), "PyTorch cannot copy the model: cannot pickle '_thread.lock' object"),
+        (
+            Lambda(lambda x: x * x.max().item()),
+            r"makes a number of Python from values .*: keep it a tensor \(imports.py:\d+\)",
+        ),
         (Two(), r"the model has 2 inputs \(image, mask\)"),
         (Lambda(lambda x: (x.relu(), [x.sign()])), "output 1 of the model is a list: return tensors side by side"),
         (Lambda(lambda x: torch.ones(1, 3)), "does not depend on its input"),

@@ -4,6 +4,7 @@ integers.
 """
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -27,6 +28,16 @@ bits = Sign()
 
 def padded_sign(x: Tensor, fill: float) -> Tensor:
     return F.conv2d(bits(F.pad(x, (1, 1, 1, 1), value=fill)).to(x.dtype), WEIGHT.sign().to(x.dtype))
+
+
+def assigned(x: Tensor, masks: Callable[[Tensor], list[tuple[Tensor, float]]]) -> Tensor:
+    """
+    A copy of x, with a number where each mask of x holds.
+    """
+    y = x.clone()
+    for mask, value in masks(x):
+        y[mask] = value
+    return y
 
 
 def masked(x: Tensor) -> Tensor:
@@ -59,6 +70,9 @@ SPELLINGS: dict[str, tuple[Function, str]] = {
     "cube": (lambda x: x.pow(3), "multiply multiply"),
     "masked_fill": (lambda x: x.masked_fill(x < 0, 0.0), "relu"),
     "set_item": (masked, "affine"),
+    "set_by_mask": (lambda x: assigned(x, lambda y: [(y < -0.5, 0.25)]), ""),
+    "set_by_two_masks": (lambda x: assigned(x, lambda y: [(y >= 0, 1.0), (y < 0, -1.0)]), ""),
+    "set_below": (lambda x: assigned(x, lambda y: [(y < 0, 0.0)]), "relu"),
     "lerp": (lambda x: torch.lerp(x, x.flip(1), 0.25), ""),
     "addcmul": (lambda x: torch.addcmul(x, x, x, value=0.5), ""),
     "global_max": (lambda x: x.amax((2, 3)), "max_pool2d reshape"),

@@ -127,6 +127,27 @@ def test_a_trace_of_something_else_is_found() -> None:
     assert caught.value.layer == "layers.0"
 
 
+class Counts(nn.Module):
+    """
+    Scales by the number of its calls.
+    """
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+def test_numbers_that_are_kept_between_calls_are_asked_for() -> None:
+    with pytest.raises(blendir.ImportMismatchError, match="or keep numbers for later calls"):
+        blendir.from_torch(Counts().eval(), FRAMES)
+
+
 def test_the_model_and_the_random_numbers_stay_as_they_are() -> None:
     model = net()
     before = {name: value.clone() for name, value in model.state_dict().items()}

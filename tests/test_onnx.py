@@ -546,10 +546,19 @@ def broken(path: Path, kind: str) -> None:
         f.initializers[0] = onnx.numpy_helper.from_array(np.array(np.nan, np.float32), "constant0")
     elif kind == "constant":
         outputs = ["value2"]
+    elif kind == "missing":
+        outputs = ["nowhere"]
+    elif kind == "second output":
+        f.nodes[0] = helper.make_node("Dropout", ["input"], ["same", "mask"], "drop")
+        outputs = ["mask"]
     elif kind == "second":
         f.nodes[0] = helper.make_node("Dropout", ["input"], ["unmasked", "same"], "drop")
     f.save(path, *outputs)
-    if kind == "truncated":
+    if kind == "no output":
+        model = onnx.load(path)
+        del model.graph.output[:]
+        onnx.save(model, path)
+    elif kind == "truncated":
         path.write_bytes(path.read_bytes()[:-40])
     elif kind == "text":
         path.write_text("weights")
@@ -564,6 +573,9 @@ BROKEN = {
     "nan": "tensor constant0 has values that are not finite",
     "constant": "the output value2 does not depend on the input input",
     "second": "reads same, a second result",
+    "second output": "mask: a second result of a node, which is not supported",
+    "missing": "the graph has the output nowhere, which no node makes",
+    "no output": "the graph has no outputs",
     "truncated": "truncated, or not an ONNX file",
     "text": "truncated, or not an ONNX file",
     "empty": "truncated, or not an ONNX file",

@@ -5,17 +5,18 @@ ATen comparisons, and choices by them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
+from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
-from blendir.dialects.blend import AffineOp, PReluOp, SignOp, ThresholdOp, constant_value, is_real
+from blendir.dialects.blend import AffineOp, PReluOp, SignOp, ThresholdOp, constant_value, is_real, tensor_type
 from blendir.frontend.aten_elementwise import Operand, bounded, difference, multiples, pointwise, product, total
 from blendir.frontend.emitter import Array, Constant, Emitter, per_channel, shape_of
 from blendir.frontend.errors import UntranslatableError
-from blendir.frontend.table import Result
+from blendir.frontend.table import Result, translates
 
 
 @pointwise("sign", "sign.default", "sgn.default")
@@ -89,6 +90,18 @@ def where(e: Emitter, condition: Operand, x: Operand, y: Operand) -> Result:
     if not isinstance(x, SSAValue) and not np.any(x):
         return chosen(e, condition, y, False)
     return total(e, chosen(e, condition, x, True, "then"), chosen(e, condition, y, False, "else"), 1.0)
+
+
+@translates("where", "index_put.default")
+def masked(e: Emitter, x: Operand, indices: Sequence[Operand], value: Operand, accumulate: bool = False) -> Result:
+    """
+    `x[mask] = value`, a choice where the mask has the shape of x.
+    """
+    mask = indices[0]
+    if len(indices) == 1 and isinstance(mask, SSAValue) and shape_of(mask) == e.site.shape and not accumulate:
+        if tensor_type(mask).element_type == i1 and not isinstance(value, SSAValue) and np.size(value) == 1:
+            return where(e, mask, value, x)
+    raise UntranslatableError(f"{e.site.target} other than x[mask] = number, with a mask of the shape of x")
 
 
 def fixed_where(e: Emitter, x: SSAValue, kept: Array, other: Constant) -> SSAValue:

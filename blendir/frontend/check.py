@@ -281,7 +281,10 @@ class ImportCheck:
             made = node.all_input_nodes[0] if node.target is operator.getitem else node
             cause = f"{made.target} is translated wrongly, {OUR_FAULT}"
         elif (wrong & ~self.imported.uncertain).any():
-            cause = "PyTorch traces another computation than it runs; does forward() ask whether it is traced?"
+            cause = (
+                "PyTorch traces another computation than it runs; does forward() ask whether it is traced, or keep "
+                "numbers for later calls?"
+            )
         else:
             return
         with np.errstate(all="ignore"):

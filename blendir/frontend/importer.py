@@ -240,6 +240,12 @@ class Importer:
 
         if isinstance(kinds, torch.Tensor):
             return placeholder(kinds)
+        if not isinstance(kinds, (tuple, list)):
+            where, line = self.emitter.site.path, self.places.line(node)
+            raise ValueError(
+                f"{where}: {node.target} makes a number of Python from values that depend on the input: keep it a "
+                f"tensor{line}"
+            )
         return tuple(placeholder(k) if isinstance(k, torch.Tensor) else None for k in kinds)
 
 

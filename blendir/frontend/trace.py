@@ -188,10 +188,13 @@ def silent() -> Generator[None]:
 
 def evaluation_copy(model: nn.Module) -> nn.Module:
     """
-    A copy of the model on the CPU, in evaluation mode; ValueError where PyTorch cannot copy it.
+    A copy of the model on the CPU, in evaluation mode; ValueError where PyTorch cannot copy it. Modules may hold
+    results of computations, as those of torch.nn.utils.prune do, which PyTorch does not copy by itself.
     """
+    held = (value for module in model.modules() for value in vars(module).values())
+    results = {id(v): v.detach().clone() for v in held if isinstance(v, Tensor) and not v.is_leaf}
     try:
-        return copy.deepcopy(model).cpu().eval()
+        return copy.deepcopy(model, results).cpu().eval()
     except Exception as error:
         raise ValueError(f"PyTorch cannot copy the model: {first_line(error)}") from error
 

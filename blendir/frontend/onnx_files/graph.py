@@ -5,7 +5,7 @@ Reading ONNX files: nodes, constants in float64, one input, outputs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from pathlib import Path
@@ -90,6 +90,7 @@ def read_graph(path: Path) -> OnnxGraph:
     outputs = tuple(value.name for value in graph.output)
     nodes = live_nodes(without_softmax(named_nodes(graph, opset)), outputs)
     require_order(path, nodes, {source.name, *constants})
+    require_outputs(path, outputs, {source.name, *constants, *(name for n in nodes for name in n.proto.output)})
     tensor = source.type.tensor_type
     sizes = tuple(d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim)
     return OnnxGraph(nodes, constants, source.name, sizes, pixel_type(graph, source), outputs)
@@ -244,6 +245,17 @@ def live_nodes(nodes: Iterable[OnnxNode], outputs: Iterable[str]) -> list[OnnxNo
     return [node for node in nodes if node.name in needed]
 
 
+def require_outputs(path: Path, outputs: Sequence[str], made: Collection[str]) -> None:
+    """
+    There are outputs, and all of them are computed.
+    """
+    if not outputs:
+        raise ValueError(f"{path}: the graph has no outputs: export the model again")
+    for name in outputs:
+        if name not in made:
+            raise ValueError(f"{path}: the graph has the output {name}, which no node makes: export the model again")
+
+
 def require_order(path: Path, nodes: Iterable[OnnxNode], known: set[str]) -> None:
     """
     Every operand exists before the node that takes it, as ONNX asks for.
@@ -254,6 +266,6 @@ def require_order(path: Path, nodes: Iterable[OnnxNode], known: set[str]) -> Non
         if missing:
             raise ValueError(
                 f"{path}: node {node.name} ({node.op}) reads {missing[0]}, which no node before it makes: "
-                "the graph has a cycle or is not sorted"
+                "the graph lacks this tensor, has a cycle or is not sorted"
             )
         made.update(node.proto.output)

@@ -145,6 +145,8 @@ class Folding:
                 where = f"fails on a frame of shape {list(example.shape)}"
                 self.problems.append((node.name, f"{node.op}: {where}: {first_line(error)}"))
         for output in graph.outputs:
+            if output not in self.values:
+                self.problems.append(("output", f"{output}: a second result of a node, which is not supported"))
             if not self.problems and not isinstance(self.operand(output), Tensor):
                 raise ValueError(f"the output {output} does not depend on the input {graph.input}")
 

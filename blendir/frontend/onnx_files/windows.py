@@ -52,6 +52,8 @@ def pads_of(node: OnnxNode, sizes: list[int], kernel: list[int]) -> list[int]:
         return list(node.attributes.get("pads") or [0, 0] * len(sizes))
     if mode == "VALID":
         return [0, 0] * len(sizes)
+    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+        raise UntranslatableError(f"auto_pad {mode} is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER")
     steps = per_dimension(node, "strides", len(sizes))
     spans = zip(sizes, steps, extents(node, kernel), strict=True)
     totals = [max((math.ceil(n / s) - 1) * s + e - n, 0) for n, s, e in spans]
