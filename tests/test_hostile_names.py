@@ -18,6 +18,7 @@ from modules import Net
 from onnx_files import OnnxFile
 from torch import nn
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import ParseError
 
 import blendir
 from blendir.backends.cpp import comment
@@ -100,6 +101,16 @@ def layer_of(module: ModuleOp) -> str:
 )
 def test_escapes_of_mlir_are_utf8(escaped: str, expected: str):
     assert layer_of(parse_module(NETWORK.format(name=escaped), "net.mlir")) == expected
+
+
+@pytest.mark.parametrize("rest", ["", "\\q" + "b" * 5_000 + '"', '\n"'])
+def test_a_string_without_an_end_is_read_once(rest: str):
+    """
+    Reading it again from each of its characters would take longer than anybody waits.
+    """
+    start, _, _ = NETWORK.format(name="NAME").partition("NAME")
+    with pytest.raises(ParseError, match="string literal"):
+        parse_module(start + "a" * 5_000 + rest, "net.mlir")
 
 
 HOSTILE = "</script><img src=x>\u202e\x1b[2J{{7*7}}$(id)`id`%n[/b]\n#error\\"

@@ -12,10 +12,21 @@ from typing import Any, NoReturn
 from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.parser import AttrParser, Parser
+from xdsl.parser.generic_parser import ParserState
 from xdsl.utils.exceptions import DiagnosticException, ParseError
-from xdsl.utils.mlir_lexer import MLIRTokenKind, StringLiteral
+from xdsl.utils.lexer import Input
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
 
 HEXADECIMAL = re.compile(r"(-?)\s*0[xX]")
+
+
+class ModuleLexer(MLIRLexer):
+    """
+    xDSL's lexer, which reads a string once, whether it has an end or not. Its own expression goes back over each part
+    of a string without an end, in time that doubles with every character.
+    """
+
+    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 
 
 class ModuleParser(Parser):
@@ -23,6 +34,10 @@ class ModuleParser(Parser):
     xDSL's parser, in which some literals mean what they mean in MLIR: hexadecimal numbers of a float type are the bits
     of floats, elements of `dense<>` too, and a string with escapes is text where it is UTF-8.
     """
+
+    def __init__(self, context: Context, text: str, name: str):
+        super().__init__(context, "", name)
+        self._parser_state = ParserState(ModuleLexer(Input(text, name)))
 
     @dataclass
     class _TensorLiteralElement(Parser._TensorLiteralElement):  # pyright: ignore[reportPrivateUsage]
