@@ -128,6 +128,14 @@ BAD_MODULES = {
         b"func.func @main(%x: tensor<1xf64>, %y: tensor<1xf64>) -> tensor<1xf64> {\n func.return %x : tensor<1xf64>\n}",
         "one tensor input",
     ),
+    "no frame": (
+        b"func.func @main(%x: tensor<0x3xf64>) -> tensor<0x3xf64> {\n func.return %x : tensor<0x3xf64>\n}",
+        "tensors of known sizes from 1 on, got tensor<0x3xf64>",
+    ),
+    "unknown size": (
+        b"func.func @main(%x: tensor<1x?xf64>) -> tensor<1x?xf64> {\n func.return %x : tensor<1x?xf64>\n}",
+        "tensors of known sizes from 1 on",
+    ),
 }
 
 

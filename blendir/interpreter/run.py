@@ -45,6 +45,8 @@ def main_function(module: ModuleOp) -> func.FuncOp:
         if not fits or not all(isinstance(kind, TensorType) for kind in types):
             names = ", ".join(map(str, types)) or "none"
             raise UserError(f"@main should have {what}, got {names}")
+        if any(size < 1 for kind in types if isinstance(kind, TensorType) for size in kind.get_shape()):
+            raise UserError(f"@main should have tensors of known sizes from 1 on, got {', '.join(map(str, types))}")
     if len(op.body.blocks) != 1:
         raise UserError(f"@main should be one block, got {len(op.body.blocks)}")
     return op
