@@ -25,7 +25,7 @@ OPERATIONS: dict[str, Operation] = {}
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 REMEDIES = {
     **dict.fromkeys(RANDOM, "draws random numbers, which a design does not"),
-    **dict.fromkeys(("Softmax", "LogSoftmax", "TopK"), SCORES),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), SCORES),
     "FloatQuant": "quantize to integers (Quant)",
     "Im2Col": "import the file as it was before its conversion for FINN",
     "XnorPopcountMatMul": "import the file as it was before its conversion for FINN",
@@ -117,6 +117,7 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "GreaterOrEqual": torch.ge,
     "Less": torch.lt,
     "LessOrEqual": torch.le,
+    "Equal": torch.eq,
 }
 
 
@@ -145,6 +146,22 @@ def unary(node: OnnxNode, x: Operand) -> Tensor:
     Functions of one element.
     """
     return UNARY[node.op](tensor(x))
+
+
+@enters("Mean")
+def mean(node: OnnxNode, *operands: Operand) -> Tensor:
+    """
+    The mean of several values.
+    """
+    return reduce(torch.add, map(tensor, operands)) / len(operands)
+
+
+@enters("Einsum")
+def einsum(node: OnnxNode, *operands: Operand) -> Tensor:
+    """
+    A product by letters.
+    """
+    return torch.einsum(node.attributes["equation"], *map(tensor, operands))
 
 
 @enters("Sign")
@@ -210,6 +227,17 @@ def layer_norm(node: OnnxNode, x: Tensor, gamma: Operand, beta: Operand = None) 
     shape = x.shape[node.attributes.get("axis", -1) % x.ndim :]
     parameters = (None if p is None else tensor(p).reshape(shape) for p in (gamma, beta))
     return F.layer_norm(x, shape, *parameters, eps=node.attributes.get("epsilon", 1e-5))
+
+
+@enters("InstanceNormalization", "GroupNormalization")
+def group_norm(node: OnnxNode, x: Tensor, gamma: Operand, beta: Operand) -> Tensor:
+    """
+    Over each group of channels, or each channel; before version 21 with a scale per group.
+    """
+    groups = node.attributes.get("num_groups", x.shape[1])
+    weight, bias = (tensor(constant(p, n)) for p, n in ((gamma, "scale"), (beta, "bias")))
+    weight, bias = (p.repeat_interleave(x.shape[1] // len(p)) for p in (weight, bias))
+    return F.group_norm(x, groups, weight, bias, node.attributes.get("epsilon", 1e-5))
 
 
 @enters("Gemm")
@@ -298,11 +326,27 @@ def shape_of(node: OnnxNode, x: Tensor) -> Array:
     return np.array(x.shape)[node.attributes.get("start", 0) : node.attributes.get("end")]
 
 
+def magnitudes(x: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+    """
+    The sum of magnitudes.
+    """
+    return torch.sum(torch.abs(x), dims, keepdim=keepdim)
+
+
+def squares(x: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+    """
+    The sum of squares.
+    """
+    return torch.sum(torch.square(x), dims, keepdim=keepdim)
+
+
 REDUCTIONS: dict[str, Callable[..., Tensor]] = {
+    "ReduceL1": magnitudes,
     "ReduceMax": torch.amax,
     "ReduceMean": torch.mean,
     "ReduceMin": torch.amin,
     "ReduceSum": torch.sum,
+    "ReduceSumSquare": squares,
 }
 
 
@@ -315,16 +359,6 @@ def reduced(node: OnnxNode, x: Tensor, axes: Operand = None) -> Tensor:
     if not dims and node.attributes.get("noop_with_empty_axes", 0):
         return x
     return REDUCTIONS[node.op](x, dims or list(range(x.ndim)), keepdim=bool(node.attributes.get("keepdims", 1)))
-
-
-@enters("ArgMax")
-def argmax(node: OnnxNode, x: Tensor) -> Tensor:
-    """
-    The first place of the largest along an axis.
-    """
-    if node.attributes.get("select_last_index", 0):
-        raise UntranslatableError("the last of equal ones (select_last_index = 1)")
-    return torch.argmax(x, node.attributes.get("axis", 0), bool(node.attributes.get("keepdims", 1)))
 
 
 def channels_last(node: OnnxNode, x: Tensor, *parameters: Operand) -> Tensor:
