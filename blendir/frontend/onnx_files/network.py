@@ -184,7 +184,7 @@ class Folding:
             constants = [v if isinstance(v, np.ndarray) else None for v in operands]
             self.steps.append(OnnxStep(node, operation, constants))
             return value
-        return widened(value.numpy() if isinstance(value, Tensor) else value)
+        return widened(value.numpy() if isinstance(value, Tensor) else cast(Array, value))
 
 
 def several(results: Any) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from blendir.frontend.errors import SCORES, UntranslatableError
 from blendir.frontend.onnx_files.graph import CHANNELS_LAST, Array, OnnxNode
 
 Operand: TypeAlias = Tensor | Array | None
-Operation: TypeAlias = Callable[..., "Tensor | Array"]
+Operation: TypeAlias = Callable[..., "Tensor | Array | tuple[Tensor, ...]"]
 
 OPERATIONS: dict[str, Operation] = {}
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
@@ -181,7 +181,7 @@ def where(node: OnnxNode, condition: Operand, x: Operand, y: Operand) -> Tensor:
 
 
 @enters("Cast", "CastLike")
-def cast(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
+def cast_to(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
     """
     Floats of any width are float64 here.
     """
@@ -370,5 +370,5 @@ def channels_last(node: OnnxNode, x: Tensor, *parameters: Operand) -> Tensor:
     if node.op == "Conv":
         weight, *rest = parameters
         parameters = (np.moveaxis(constant(weight, "the weight"), -1, 1).copy(), *rest)
-    result = tensor(OPERATIONS[node.op](node, x.permute(0, 3, 1, 2), *parameters))
+    result = cast(Tensor, OPERATIONS[node.op](node, x.permute(0, 3, 1, 2), *parameters))
     return result.permute(0, 2, 3, 1)

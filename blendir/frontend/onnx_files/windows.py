@@ -165,7 +165,8 @@ def pad(node: OnnxNode, x: Tensor, pads: Operand = None, value: Operand = None, 
     A border of one value, or of elements. The list holds the sizes at the front of all dimensions, then the sizes at
     their ends.
     """
-    mode = {"edge": "replicate", "wrap": "circular"}.get(stated := node.attributes.get("mode", "constant"), stated)
+    stated: str = node.attributes.get("mode", "constant")
+    mode = {"edge": "replicate", "wrap": "circular"}.get(stated, stated)
     sizes, dims = numbers(node, "pads", pads) or [], numbers(node, "axes", axes) or list(range(x.ndim))
     borders = {d % x.ndim: (sizes[i], sizes[len(dims) + i]) for i, d in enumerate(dims)}
     order = [size for d in reversed(range(x.ndim)) for size in borders.get(d, (0, 0))]
