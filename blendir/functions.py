@@ -17,7 +17,7 @@ Reals = NDArray[np.float64]
 class Function(StrEnum):
     """
     A function of one real number; GELU by the error function (Hendrycks and Gimpel, 2016) or by its tanh form, ELU
-    (Clevert et al., 2016) with alpha 1, Mish (Misra, 2020).
+    (Clevert et al., 2016) with alpha 1, Mish (Misra, 2020), the error function.
     """
 
     SIGMOID = "sigmoid"
@@ -30,9 +30,10 @@ class Function(StrEnum):
     ELU = "elu"
     SOFTPLUS = "softplus"
     MISH = "mish"
+    ERF = "erf"
 
 
-FLAT_FROM = {Function.SIGMOID: 7.99, Function.TANH: 3.99, Function.HARDSIGMOID: 3.0}
+FLAT_FROM = {Function.SIGMOID: 7.99, Function.TANH: 3.99, Function.HARDSIGMOID: 3.0, Function.ERF: 2.4}
 """From this magnitude on a monotone function changes by less than `FLAT`."""
 FLAT_BELOW = {
     Function.GELU: -3.6,
@@ -86,6 +87,8 @@ def evaluate(function: Function, x: Any) -> Reals:
             return np.logaddexp(0, x)
         case Function.MISH:
             return x * np.tanh(np.logaddexp(0, x))
+        case Function.ERF:
+            return np.asarray(1 - complement(x), np.float64)
 
 
 def complement(x: Reals) -> Reals:

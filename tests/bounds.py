@@ -40,6 +40,7 @@ SLOPE = {
     Function.ELU: 1.0,
     Function.SOFTPLUS: 1.0,
     Function.MISH: 1.089,
+    Function.ERF: 1.129,
 }
 """No two results lie farther apart than this times the distance of the arguments."""
 

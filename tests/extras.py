@@ -5,9 +5,10 @@ Random networks with rare layers, and with layers of which each kind needs a dra
 from collections.abc import Callable
 from random import Random
 
+import torch
 from layers import Combine, Irregular, Lines
 from networks import Builder, RandomNetwork, drawn
-from torch import nn
+from torch import Tensor, nn
 
 TABLES: dict[str, Callable[[], nn.Module]] = {
     "Sigmoid": nn.Sigmoid,
@@ -23,6 +24,30 @@ TABLES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+class Spelled(nn.Module):
+    """
+    What users write by comparisons with 0, by a constant beside values, or by letters.
+    """
+
+    def __init__(self, kind: str, weight: Tensor | None = None):
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("weight", weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        match self.kind:
+            case "sign":
+                return x.sign().masked_fill(x == 0, 1.0)
+            case "coordinates":
+                plane = torch.arange(float(x[0, 0].numel())).view(1, 1, *x.shape[2:]) / 8
+                return torch.cat([x, plane.expand(len(x), -1, -1, -1).to(x.dtype)], 1)
+            case "einsum":
+                return torch.einsum("nchw,ck->nkhw", x, self.get_buffer("weight").to(x.dtype))
+            case _:
+                y = x.relu()
+                return torch.where(y != 0, y, 0.5)
+
+
 class Extras(Builder):
     """
     Draws the groups that stand between body and tail.
@@ -35,6 +60,7 @@ class Extras(Builder):
         """
         A few groups, from a generator of their own: the other layers of a seed stay what they are.
         """
+        spelled = self.spelled()
         before, self.random = self.random, Random(int(self.rare.integers(1 << 31)))
         groups: tuple[Callable[[], list[nn.Module]], ...] = (
             *[self.table] * 7,
@@ -56,7 +82,37 @@ class Extras(Builder):
         count = self.random.choice((0, 1, 2, 3, 3))
         layers = [m for _ in range(0 if self.averages else count) for m in self.random.choice(groups)()]
         self.random = before
-        return layers
+        return [*layers, *(m for make in spelled for m in make())]
+
+    def spelled(self) -> list[Callable[[], list[nn.Module]]]:
+        """
+        At most one group that only few write so, by a number that other draws do not take.
+        """
+        groups = (self.sign_of_zero, self.coordinates, self.letters, self.zeros)
+        number = int(self.spelling.integers(3 * len(groups)))
+        return [] if self.averages or number >= len(groups) else [groups[number]]
+
+    def sign_of_zero(self) -> list[nn.Module]:
+        self.note("sign with a value at zero")
+        return [self.norm(), Spelled("sign"), self.binary_conv()]
+
+    def coordinates(self) -> list[nn.Module]:
+        """
+        A constant plane beside the channels.
+        """
+        self.note("coordinates")
+        return [self.sized(Spelled("coordinates"))]
+
+    def letters(self) -> list[nn.Module]:
+        self.note("einsum")
+        return [self.sized(Spelled("einsum", torch.randn(self.channels, 4))), self.norm()]
+
+    def zeros(self) -> list[nn.Module]:
+        """
+        Another value in place of 0.
+        """
+        self.note("equality")
+        return [self.norm(), Spelled("equality")]
 
     def table(self) -> list[nn.Module]:
         """

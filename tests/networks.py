@@ -256,7 +256,7 @@ class Builder(Groups):
 
     def build(self) -> RandomNetwork:
         numbers = np.random.default_rng(self.random.getrandbits(31))
-        self.apart, self.rare = numbers.spawn(2)
+        self.apart, self.rare, self.spelling = numbers.spawn(3)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.random.getrandbits(31))
             model = self.named([*self.first(), *self.body(), *self.extras(), *self.tail()])

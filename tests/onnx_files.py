@@ -42,14 +42,17 @@ class OnnxFile:
         self.initializers.append(numpy_helper.from_array(array, f"constant{len(self.initializers)}"))
         return self.initializers[-1].name
 
-    def add(self, op: str, *operands: Any, domain: str = "", name: str | None = None, **attributes: Any) -> str:
+    def add(
+        self, op: str, *operands: Any, domain: str = "", name: str | None = None, more: int = 0, **attributes: Any
+    ) -> str:
         """
-        A node; operands that are not names become initializers.
+        A node; operands that are not names become initializers. Its further results have an underscore each.
         """
         names = [x if isinstance(x, str) else self.constant(x) for x in operands]
         label = f"{op}_{len(self.nodes)}" if name is None else name
         output = f"value{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, [output], label, domain=domain, **attributes))
+        outputs = [output + "_" * i for i in range(1 + more)]
+        self.nodes.append(helper.make_node(op, names, outputs, label, domain=domain, **attributes))
         return output
 
     def bipolar(self, x: Any, scale: Any = 1.0) -> str:

@@ -105,6 +105,26 @@ def test_switched_off_it_does_nothing():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+class Shared(nn.Module):
+    """
+    A quantizer under two names, as `prepare_qat_fx` has them.
+    """
+
+    def __init__(self, quantizer: nn.Module):
+        super().__init__()
+        self.before = self.after = quantizer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(torch.relu(self.before(x)) * 0.75)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_a_quantizer_of_two_layers():
+    quantizer = ao.FusedMovingAvgObsFakeQuantize()
+    quantizer(TIES)
+    same(Shared(quantizer.apply(ao.disable_observer)), TIES)
+
+
 def test_observers_that_watch_are_refused():
     error = refused(prepared("fbgemm", False), image())
     message = "updates its scale in evaluation mode: call model.apply(torch.ao.quantization.disable_observer) before"

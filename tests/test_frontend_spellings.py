@@ -22,6 +22,7 @@ from blendir.functions import Function as Curve
 from blendir.interpreter import run_module
 
 WEIGHT = torch.randn(5, 4, 3, 3, generator=torch.Generator().manual_seed(3))
+COORDINATES = torch.arange(16.0).view(1, 1, 4, 4)
 LEVELS = (torch.arange(8.0) - 3.5) / 2
 bits = Sign()
 
@@ -143,6 +144,17 @@ SPELLINGS: dict[str, tuple[Function, str]] = {
     "rows": (lambda x: torch.cat([x, x[:, :, ::2].relu()], 2), ""),
     "columns": (lambda x: torch.cat([x[..., ::4], x.relu()], 3), ""),
     "flat_pixels": (lambda x: torch.cat([x.flatten(1), x.relu().flatten(1)], 1), ""),
+    "equal": (lambda x: torch.where(x.relu() == 0, 2.0, x), ""),
+    "unequal": (lambda x: (x.round() != 1.0).to(x.dtype), ""),
+    "equal_values": (lambda x: (x.relu() == x).to(x.dtype), ""),
+    "sign_of_zero": (lambda x: x.sign().masked_fill(x == 0, 1.0), "sign bits_to_value"),
+    "sign_where_not_zero": (lambda x: torch.where(x != 0, x.sign(), 1.0), "sign bits_to_value"),
+    "einsum": (lambda x: torch.einsum("nchw,oc->nhwo", x, WEIGHT[:, :, 0, 0].to(x.dtype)), ""),
+    "einsum_of_features": (lambda x: torch.einsum("ni,oi->no", x.mean((2, 3)), WEIGHT[:, :, 0, 0].to(x.dtype)), ""),
+    "erf": (torch.erf, "activation"),
+    "smallest_of_frames": (lambda x: x.flatten(1).min(1).values * 2 + 1, ""),
+    "mean_of_frames": (lambda x: x.mean((1, 2, 3)), "avg_pool2d reshape"),
+    "coordinates": (lambda x: torch.cat([x, COORDINATES.to(x.dtype).expand(len(x), -1, -1, -1)], 1), ""),
     "positions": (lambda x: torch.cat([x.flatten(2), x.flatten(2).relu()], 1), ""),
 }
 
@@ -190,6 +202,11 @@ def test_curves(curve: Curve):
     ("function", "message"),
     [
         (lambda x: F.softplus(x, 1.0, 3.0), "softplus.default with threshold = 3, less than 20"),
+        (lambda x: torch.einsum("nchw,nchw->nc", x, x), "of nchw,nchw->nc|depends on the input"),
+        (
+            lambda x: torch.einsum("nchw,hc->nchw", x, torch.eye(4).to(x.dtype)),
+            "einsum.default of nchw,hc->nchw",
+        ),
         (lambda x: x.pow(0.5), r"pow.Tensor_Scalar with exponent 0.5, not a whole one of 2 to 4"),
         (
             lambda x: F.conv2d(F.pad(x, (1, 1, 1, 1)) * torch.arange(6.0), WEIGHT.to(x.dtype)),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from layers import BinaryConv, Join, Sign
+from layers import BinaryConv, Join, Levels, Sign
 from torch import nn
 
 import blendir
@@ -98,6 +98,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "binary depthwise": (lambda: binary(6, 6, 6, 1, 0.0), 1),
     "binary depthwise after a border": (lambda: binary(6, 6, 6, 2, -1.0), 1),
     "binary multiplier": (lambda: binary(6, 12, 6, 1, 1.0), 1),
+    "depthwise of levels": (lambda: nn.Sequential(norm(6), Levels(3), BinaryConv(6, 6, 3, 1, 1, 0.0, True, 6)), 1),
     "binary groups": (lambda: binary(6, 4, 2, 1, 0.0), 0),
 }
 

@@ -10,6 +10,7 @@ import torch
 from agreement import check_cpp, imported, lowered, named
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from imports import randomized
 from modules import Net, scheduled
 from token_simulator import play
 from torch import Tensor, nn
@@ -18,7 +19,6 @@ from xdsl.dialects.builtin import ModuleOp
 import blendir
 from blendir.dialects import blend, stream
 from blendir.dialects.stream import stream_type
-from blendir.frontend import UnsupportedModelError
 from blendir.hardware.fifos import deadlock_free_depths
 from blendir.hardware.timing import processes
 from blendir.interpreter import run_module
@@ -153,6 +153,18 @@ def test_networks(tmp_path: Path) -> None:
     check_cpp(lowered(imported(model, frames), frames), frames, tmp_path)
 
 
-def test_several_dimensions_are_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match="more than the last dimension"):
-        blendir.from_torch(nn.LayerNorm([3, 4]).eval(), torch.zeros(1, 2, 3, 4))
+NORMS = {
+    "whole frame": nn.LayerNorm([4, 3, 5]),
+    "rows": nn.LayerNorm([3, 5]),
+    "groups": nn.GroupNorm(2, 4),
+    "instances": nn.InstanceNorm2d(4, affine=True),
+    "running statistics": nn.InstanceNorm2d(4, track_running_stats=True),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_of_several_dimensions(name: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 4, 2), randomized(NORMS[name]), nn.ReLU()).eval()
+    frames = torch.randn(4, 2, 4, 6)
+    lowered(imported(model, frames), frames)

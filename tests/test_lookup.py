@@ -36,6 +36,7 @@ IN_PYTORCH = {
     Function.ELU: F.elu,
     Function.SOFTPLUS: lambda x: F.softplus(x, threshold=100.0),
     Function.MISH: F.mish,
+    Function.ERF: torch.erf,
 }
 
 

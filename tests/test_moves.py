@@ -224,6 +224,26 @@ def test_a_crop_keeps_no_frame() -> None:
     assert process_of(op).cost(Folding(1, 1))["bram18"] == 0
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_frames_of_a_line_need_no_memory(channels: int, tmp_path: Path) -> None:
+    """
+    [C, L] streams position by position along L, where convolutions read it so, also behind a normalization; not where
+    a linear layer reads the features of each channel.
+    """
+    torch.manual_seed(0)
+    x = torch.randn(4, channels, 12)
+    layers = nn.BatchNorm1d(channels), nn.PReLU(), nn.Conv1d(channels, 4, 3), nn.Flatten(), nn.Linear(40, 3)
+    stages = lowered(imported(nn.Sequential(*layers).eval(), x), x)
+    kinds = [type(op) for op in processes(stages["stream"])]
+    assert not {stream.ReorderOp, stream.CropOp} & set(kinds)
+    (source,) = [op for op in processes(stages["stream"]) if isinstance(op, stream.SourceOp)]
+    assert source.is_line
+    check_cpp(stages, x, tmp_path)
+    stages = lowered(imported(nn.Linear(12, 5).eval(), x), x)
+    (source,) = [op for op in processes(stages["stream"]) if isinstance(op, stream.SourceOp)]
+    assert not source.is_line
+
+
 def test_an_upsampling_keeps_two_rows() -> None:
     rows, columns, length = 4, 5, 2
     order = np.arange(rows * columns * length).reshape(rows, columns, length).repeat(2, 0).repeat(2, 1).reshape(-1)

@@ -155,6 +155,20 @@ def planes(f: OnnxFile, op: str, *operands: Any, **attributes: Any) -> None:
     f.add(op, "input", *operands, **attributes)
 
 
+def number(f: OnnxFile, x: str) -> str:
+    """
+    Places or bits as floats.
+    """
+    return f.add("Cast", x, to=TensorProto.FLOAT)
+
+
+def apart(f: OnnxFile) -> str:
+    """
+    The input without equal elements.
+    """
+    return f.add("Add", "input", np.arange(144.0).reshape(4, 6, 6) / 1000)
+
+
 def own_shape(f: OnnxFile) -> None:
     """
     A reshape whose target is computed from the input's shape.
@@ -164,6 +178,7 @@ def own_shape(f: OnnxFile) -> None:
 
 
 WEIGHT = np.random.default_rng(2).standard_normal((2, 4, 3, 3))
+TRANSPOSED = WEIGHT.swapaxes(0, 1)
 OLD: dict[str, tuple[int, Callable[[OnnxFile], Any]]] = {
     "clip 6": (10, lambda f: planes(f, "Clip", min=-0.5, max=0.25)),
     "mean 13": (13, lambda f: planes(f, "ReduceMean", axes=[2, 3], keepdims=0)),
@@ -244,6 +259,46 @@ NEW: dict[str, Callable[[OnnxFile], Any]] = {
     "extremes": lambda f: f.add(
         "Max", f.add("ReduceMax", "input", np.array([1])), f.add("ReduceMin", "input", np.array([2, 3]))
     ),
+    **{
+        f"topk {modes}": lambda f, modes=modes: number(f, f.add("TopK", apart(f), np.array([3]), more=1, **modes) + "_")
+        for modes in ({"axis": 1}, {"axis": -1, "largest": 0})
+    },
+    "topk of one": lambda f: f.add("TopK", "input", np.array([1]), more=1, axis=1, largest=0),
+    "split": lambda f: f.add("Sub", x := f.add("Split", "input", more=1, axis=1, num_outputs=2), x + "_"),
+    "uneven split": lambda f: f.add(
+        "Mul",
+        x := f.add("Split", "input", np.array([1, 3]), more=1, axis=1),
+        f.add("ReduceMax", x + "_", np.array([1])),
+    ),
+    "argmin": lambda f: number(f, f.add("ArgMin", "input", axis=1, keepdims=0)),
+    "last argmax": lambda f: number(f, f.add("ArgMax", f.add("Round", "input"), axis=-1, select_last_index=1)),
+    "mean of values": lambda f: planes(f, "Mean", f.add("Relu", "input"), np.ones(6)),
+    "magnitudes": lambda f: planes(f, "ReduceL1", np.array([2, 3])),
+    "squares": lambda f: planes(f, "ReduceSumSquare", np.array([1]), keepdims=0),
+    "mean of frames": lambda f: planes(f, "ReduceMean", np.array([1, 2, 3]), keepdims=0),
+    "equal": lambda f: number(f, f.add("Equal", f.add("Relu", "input"), np.array(0.0))),
+    "einsum": lambda f: planes(f, "Einsum", WEIGHT[0, :, :2, 0], equation="nchw,cd->nhwd"),
+    "instances": lambda f: planes(f, "InstanceNormalization", np.arange(4.0), np.ones(4)),
+    "erf": lambda f: planes(f, "Erf"),
+    **{
+        f"pad {mode}": lambda f, mode=mode: planes(f, "Pad", np.array([0, 0, 1, 2, 0, 0, 2, 1]), mode=mode)
+        for mode in ("reflect", "edge")
+    },
+    "symmetric": lambda f: planes(
+        f, "Resize", "", np.array([1, 1, 1.5, 3]), coordinate_transformation_mode="half_pixel_symmetric"
+    ),
+    "not larger": lambda f: planes(
+        f, "Resize", "", "", np.array([9, 12]), axes=[2, 3], keep_aspect_ratio_policy="not_larger"
+    ),
+    "transposed same": lambda f: planes(
+        f, "ConvTranspose", WEIGHT.swapaxes(0, 1), strides=[2, 2], auto_pad="SAME_UPPER"
+    ),
+    "transposed lower": lambda f: planes(
+        f, "ConvTranspose", WEIGHT.swapaxes(0, 1), strides=[2, 1], auto_pad="SAME_LOWER"
+    ),
+    "transposed shape": lambda f: planes(
+        f, "ConvTranspose", WEIGHT.swapaxes(0, 1), strides=[2, 2], output_shape=[12, 11]
+    ),
     "several": lambda f: f.add("Max", "input", f.add("Neg", "input"), np.array(0.75), f.add("Abs", "input")),
     "choice of values": lambda f: f.add("Where", f.add("Greater", "input", f.add("Neg", "input")), "input", np.ones(1)),
     "bipolar": lambda f: f.bipolar("input", np.array([0.5, 1, 2, 3]).reshape(1, 4, 1, 1)),
@@ -266,7 +321,22 @@ NEW: dict[str, Callable[[OnnxFile], Any]] = {
         for mode in ("ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
     },
 }
-CASES = {**OLD, **{name: (18, make) for name, make in NEW.items()}}
+RECENT: dict[str, Callable[[OnnxFile], Any]] = {
+    f"dilated average {geometry}": lambda f, geometry=geometry: planes(
+        f, "AveragePool", kernel_shape=[2, 3], **geometry
+    )
+    for geometry in (
+        {"dilations": [2, 1], "pads": [1, 0, 1, 2], "strides": [1, 2]},
+        {"dilations": [3, 2], "ceil_mode": 1, "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1},
+        {"dilations": [2, 2], "pads": [0, 2, 1, 2], "strides": [2, 1]},
+        {"dilations": [1, 2], "auto_pad": "VALID"},
+    )
+}
+CASES = {
+    **OLD,
+    **{name: (18, make) for name, make in NEW.items()},
+    **{name: (19, make) for name, make in RECENT.items()},
+}
 
 
 TABLE = np.sort(np.random.default_rng(4).integers(-40, 40, (4, 5)), axis=1) / 8
@@ -373,6 +443,15 @@ STREAMED = (
     "uneven maximum",
     "border",
     "line",
+    "topk {'axis': 1}",
+    "argmin",
+    "equal",
+    "einsum",
+    "instances",
+    "erf",
+    "pad reflect",
+    "mean of frames",
+    list(RECENT)[1],
 )
 
 
@@ -394,6 +473,19 @@ def test_automatic_padding(mode: str, tmp_path: Path):
     planes(f, "Conv", WEIGHT, auto_pad=mode, kernel_shape=[3, 3], strides=[2, 2])
     (conv,) = [op for op in blendir.from_onnx(f.save(tmp_path / "net.onnx")).walk() if isinstance(op, Conv2dOp)]
     assert conv.pads == {"SAME_UPPER": (0, 0, 1, 1), "SAME_LOWER": (1, 1, 0, 0), "VALID": (0, 0, 0, 0)}[mode]
+
+
+def test_automatic_padding_of_dilated_averages(tmp_path: Path):
+    """
+    As ONNX infers the shape; onnxruntime leaves the dilation out.
+    """
+    results: list[Array] = []
+    for border in ({"auto_pad": "SAME_UPPER"}, {"pads": [0, 2, 1, 2]}):
+        f = OnnxFile((1, 4, 6, 6), opset=19)
+        planes(f, "AveragePool", kernel_shape=[2, 3], dilations=[2, 2], strides=[2, 1], **border)
+        module = blendir.from_onnx(f.save(tmp_path / "net.onnx"))
+        results.append(run_module(module, frames((4, 6, 6))))
+    np.testing.assert_array_equal(*results)
 
 
 def test_pixels_first_around_the_network(tmp_path: Path):
@@ -502,13 +594,11 @@ def test_a_zero_weight_is_reported(tmp_path: Path):
 def test_unsupported_nodes_are_listed_at_once(tmp_path: Path):
     f = OnnxFile((1, 3, 8, 8))
     x = f.add("FusedConv", "input", WEIGHT, name="first", domain="com.microsoft")
-    y = f.add("Erf", "input", name="second")
+    y = f.add("Exp", "input", name="second")
     z = f.add("AveragePool", f.add("Exp", f.add("Relu", x), name="third"), kernel_shape=[2, 2], name="unknown shape")
     z = f.add("Pad", f.add("Add", y, z), np.zeros(8, np.int64), mode="reflect", name="unknown, too")
     w = f.trunc("input", 0.5, 8, 1.0, 4, name="fourth", rounding_mode="UP")
-    w = f.quant(
-        f.add("Concat", w, f.add("AveragePool", "input", kernel_shape=[2, 2], dilations=[1, 2], name="five")), 1, 2
-    )
+    w = f.quant(f.add("Concat", w, f.add("LpPool", "input", kernel_shape=[2, 2], name="five")), 1, 2)
     f.quant("input", 1, 9, rounding_mode="FLOOR")
     f.add("Resize", "input", "", np.ones(4), name="dead")
     u = f.add("Softmax", f.add("Sum", z, w, f.nodes[-2].output[0]), name="last")
@@ -518,7 +608,7 @@ def test_unsupported_nodes_are_listed_at_once(tmp_path: Path):
     assert list(found) == ["first", "second", "third", "fourth", "five", "Quant_11", "last"]
     assert found["first"] == "FusedConv: of domain com.microsoft, which is unknown"
     assert found["fourth"] == "Trunc: rounding_mode UP of values, only FLOOR, CEIL and ROUND are supported"
-    assert "dilations are not supported" in found["five"]
+    assert found["five"] == "LpPool: not supported where it depends on the input"
     assert found["Quant_11"] == "Quant: floor to 512 levels, more than 256"
     assert "the largest score stays the largest" in found["last"]
     assert {"BipolarQuant", "Cast"} <= set(caught.value.supported["ONNX operations"])

@@ -99,10 +99,7 @@ class Design:
         Frames [N, ..] of the caller as the words that the design reads.
         """
         encoded = encode_input(x, input_type(self.module))
-        kind = stream_type(self.source.result)
-        if encoded.ndim > 3:
-            encoded = encoded.reshape(len(encoded), -1, *encoded.shape[-2:]).transpose(0, 2, 3, 1)
-        return beats_of(encoded.reshape(len(encoded), kind.positions, kind.length.data), kind).tobytes()
+        return beats_of(self.source.positions_of(encoded), stream_type(self.source.result)).tobytes()
 
     def golden_bytes(self, x: Array) -> bytes:
         """

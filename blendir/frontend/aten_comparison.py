@@ -12,9 +12,9 @@ import numpy as np
 from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
-from blendir.dialects.blend import AffineOp, PReluOp, SignOp, ThresholdOp, constant_value, is_real, tensor_type
+from blendir.dialects.blend import AddOp, AffineOp, PReluOp, SignOp, ThresholdOp, constant_value, is_real, tensor_type
 from blendir.frontend.aten_elementwise import Operand, bounded, difference, multiples, pointwise, product, total
-from blendir.frontend.emitter import Array, Constant, Emitter, per_channel, shape_of
+from blendir.frontend.emitter import Array, Constant, Emitter, Equality, per_channel, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
 
@@ -28,24 +28,24 @@ def sign(e: Emitter, x: SSAValue) -> Result:
     return e.select(e.emit(SignOp(x)), 1.0, -1.0, "value")
 
 
-def compare(e: Emitter, x: Operand, y: Operand, strict: bool, below: bool) -> SSAValue:
+def compare(e: Emitter, x: Operand, y: Operand, strict: bool, below: bool, word: str = "") -> SSAValue:
     """
     `x >= y`, `x > y` (strict), `x < y` (below) or `x <= y` (strict and below); of two values `x - y` against 0.
 
     `x > y` is `x >= y'` with the next double above y.
     """
     if isinstance(y, SSAValue) and not isinstance(x, SSAValue):
-        return compare(e, y, x, not strict, not below)
+        return compare(e, y, x, not strict, not below, word)
     if isinstance(y, SSAValue):
-        return compare(e, difference(e, x, y), 0.0, strict, below)
+        return compare(e, difference(e, x, y), 0.0, strict, below, word)
     assert isinstance(x, SSAValue)
     x = e.pixels.get(x, x)
     axis, (limits,) = per_channel(shape_of(x), np.asarray(y, np.float64))
     if is_real(x) and not strict and not below and not limits.any():
-        return e.emit(SignOp(x))
+        return e.emit(SignOp(x), word)
     if strict:
         limits = np.nextafter(limits, np.inf)
-    return e.threshold(x, axis, limits, np.full(limits.shape, below))
+    return e.threshold(x, axis, limits, np.full(limits.shape, below), word)
 
 
 def comparison(name: str, strict: bool, below: bool) -> Callable[[Emitter, Operand, Operand], Result]:
@@ -66,6 +66,39 @@ comparison("lt", False, True)
 comparison("le", True, True)
 
 
+@pointwise("eq", "eq.Scalar", "eq.Tensor")
+def equal(e: Emitter, x: Operand, y: Operand) -> Result:
+    """
+    `x == y`: where x reaches y and does not pass it.
+    """
+    return equality(e, x, y, inverted=False)
+
+
+@pointwise("ne", "ne.Scalar", "ne.Tensor")
+def unequal(e: Emitter, x: Operand, y: Operand) -> Result:
+    """
+    `x != y`.
+    """
+    return equality(e, x, y, inverted=True)
+
+
+def equality(e: Emitter, x: Operand, y: Operand, inverted: bool) -> SSAValue:
+    """
+    `x == y`, or `x != y` if inverted.
+    """
+    if isinstance(x, SSAValue) and isinstance(y, SSAValue):
+        x, y = difference(e, x, y), 0.0
+    value, other = (x, y) if isinstance(x, SSAValue) else (y, x)
+    assert isinstance(value, SSAValue)
+    value = e.real(value) if tensor_type(value).element_type == i1 else value
+    reached = e.select(compare(e, value, other, False, False, "reached"), 0.5, -0.5, "from")
+    passed = e.select(compare(e, value, other, True, False, "passed"), -0.5, 0.5, "to")
+    count, ends = e.emit(AddOp(reached, passed), "inside"), np.full(shape_of(value)[1], 0.5)
+    bits = e.threshold(count, 1, ends, np.full(ends.shape, inverted))
+    e.equalities[bits] = Equality(value, other, inverted)
+    return bits
+
+
 @pointwise("where", "where.self", "where.Scalar", "where.ScalarOther", "where.ScalarSelf")
 def where(e: Emitter, condition: Operand, x: Operand, y: Operand) -> Result:
     """
@@ -82,7 +115,7 @@ def where(e: Emitter, condition: Operand, x: Operand, y: Operand) -> Result:
     if isinstance(condition, SSAValue):
         if not isinstance(x, SSAValue) and not isinstance(y, SSAValue):
             return e.select(condition, x, y)
-        found = bounded_by(e, condition, x, y) or sloped_by(e, condition, x, y)
+        found = sign_of(e, condition, x, y) or bounded_by(e, condition, x, y) or sloped_by(e, condition, x, y)
         if found is not None:
             return found
     if not isinstance(y, SSAValue) and not np.any(y):
@@ -145,6 +178,22 @@ def limits_of(condition: SSAValue, x: SSAValue) -> tuple[Array, bool] | None:
         return None
     invert = constant_value(op.invert)
     return None if (invert != invert[0]).any() else (constant_value(op.threshold), bool(invert[0]))
+
+
+def sign_of(e: Emitter, condition: SSAValue, x: Operand, y: Operand) -> SSAValue | None:
+    """
+    `z == 0 ? 1 : sign(z) == sign(z)`, since the sign of 0 is +1; None if it is another choice.
+    """
+    found = e.equalities.get(condition)
+    if found is None or isinstance(found.other, SSAValue) or np.any(found.other):
+        return None
+    at_zero, sign = (y, x) if found.inverted else (x, y)
+    known_levels = e.levels.get(sign) if isinstance(sign, SSAValue) and not isinstance(at_zero, SSAValue) else None
+    if known_levels is None or limits_of(known_levels.bits, found.value) is None:
+        return None
+    limits, inverted = cast("tuple[Array, bool]", limits_of(known_levels.bits, found.value))
+    same = not limits.any() and np.all(at_zero == (known_levels.low if inverted else known_levels.high))
+    return cast(SSAValue, sign) if same else None
 
 
 def bounded_by(e: Emitter, condition: SSAValue, x: Operand, y: Operand) -> SSAValue | None:

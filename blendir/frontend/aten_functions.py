@@ -4,15 +4,17 @@ ATen operations that are functions of single elements, and layer normalization.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import ActivationOp, AddOp, LayerNormOp, ReluOp
-from blendir.frontend.aten_elementwise import Operand, known
-from blendir.frontend.emitter import Emitter, shape_of
+from blendir.frontend.aten_elementwise import Operand, batch_norm, known
+from blendir.frontend.aten_shape import reshaped
+from blendir.frontend.emitter import Array, Emitter, shape_of
 from blendir.frontend.errors import UntranslatableError
 from blendir.frontend.table import Result, translates
 from blendir.functions import Function
@@ -37,6 +39,7 @@ activation("hardsigmoid", Function.HARDSIGMOID, "hardsigmoid.default")
 activation("silu", Function.SILU, "silu.default")
 activation("hardswish", Function.HARDSWISH, "hardswish.default")
 activation("mish", Function.MISH, "mish.default")
+activation("erf", Function.ERF, "erf.default")
 
 
 @translates("gelu", "gelu.default", pointwise=True)
@@ -109,16 +112,23 @@ def layer_norm(
     cudnn_enable: bool = True,
 ) -> Result:
     """
-    Over the last dimension; without gamma and beta they are 1 and 0.
+    Over the last dimensions, of which several are one axis; without gamma and beta they are 1 and 0.
     """
-    x = e.real(x)
-    if len(normalized_shape) != 1 or len(shape_of(x)) < 2:
-        raise UntranslatableError(f"{e.site.target} over {list(normalized_shape)}, more than the last dimension")
-    channels = normalized_shape[0]
-    gamma = np.ones(channels) if weight is None else known(e, weight)
-    beta = np.zeros(channels) if bias is None else known(e, bias)
+    x, shape, size = e.real(x), shape_of(x), math.prod(normalized_shape)
+    if len(shape) <= len(normalized_shape):
+        raise UntranslatableError(f"{e.site.target} over {list(normalized_shape)}, which has the batch in it")
+    gamma = np.ones(size) if weight is None else known(e, weight).reshape(-1)
+    beta = np.zeros(size) if bias is None else known(e, bias).reshape(-1)
+    flat = reshaped(e, x, (*shape[: -len(normalized_shape)], size), "flat")
+    return reshaped(e, normalized(e, flat, gamma, beta, eps), shape, "shape")
+
+
+def normalized(e: Emitter, x: SSAValue, gamma: Array, beta: Array, eps: float, word: str = "") -> SSAValue:
+    """
+    A layer normalization along the last dimension.
+    """
     parameters = e.constant(gamma, "gamma"), e.constant(beta, "beta")
-    return e.emit(LayerNormOp(x, *parameters, eps, len(shape_of(x)) - 1))
+    return e.emit(LayerNormOp(x, *parameters, eps, len(shape_of(x)) - 1), word)
 
 
 @translates("layer_norm", "native_layer_norm.default")
@@ -129,3 +139,49 @@ def native_layer_norm(e: Emitter, x: SSAValue, *arguments: Any) -> Result:
     value = layer_norm(e, x, *arguments)
     assert isinstance(value, SSAValue)
     return value, None, None
+
+
+@translates("group_norm", "group_norm.default")
+def group_norm(
+    e: Emitter,
+    x: SSAValue,
+    num_groups: int,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Result:
+    """
+    A layer normalization of each group of channels, then a factor and an offset per channel.
+    """
+    x, shape = e.real(x), shape_of(x)
+    size = math.prod(shape[1:]) // num_groups
+    groups = reshaped(e, x, (1, num_groups, size), "groups")
+    normal = normalized(e, groups, np.ones(size), np.zeros(size), eps, "normal")
+    scale, offset = (
+        default if v is None else known(e, v).reshape(-1, *[1] * (len(shape) - 2))
+        for v, default in ((weight, 1.0), (bias, 0.0))
+    )
+    return e.affine(reshaped(e, normal, shape, "shape"), scale=scale, offset=offset)
+
+
+@translates("instance_norm", "instance_norm.default")
+def instance_norm(
+    e: Emitter,
+    x: SSAValue,
+    weight: Operand | None,
+    bias: Operand | None,
+    running_mean: Operand | None,
+    running_var: Operand | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Result:
+    """
+    A layer normalization of each channel, or by running statistics a batch normalization.
+    """
+    if use_input_stats:
+        return group_norm(e, x, shape_of(x)[1], weight, bias, eps)
+    statistics = cast(Operand, running_mean), cast(Operand, running_var)
+    return cast("tuple[SSAValue, None, None]", batch_norm(e, x, weight, bias, *statistics, momentum, eps))[0]

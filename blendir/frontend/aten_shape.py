@@ -48,7 +48,7 @@ def reshaped(e: Emitter, x: SSAValue, shape: Sequence[int], word: str = "") -> S
     inner = x.owner
     if isinstance(inner, ReshapeOp) and shape_of(inner.input) == tuple(shape):
         return inner.input
-    if shape_of(x)[:1] != (1,) or tuple(shape)[:1] != (1,) or len(shape) < 2:
+    if shape_of(x)[:1] != (1,) or tuple(shape)[:1] != (1,):
         raise UntranslatableError(
             f"{e.site.target} from {list(shape_of(x))} to {list(shape)} moves the batch, the leading dimension"
         )
@@ -83,17 +83,32 @@ def concat(e: Emitter, tensors: Sequence[SSAValue | Constant], dim: int = 0) -> 
     """
     Values one after another, not along the batch.
     """
-    values = [t for t in tensors if isinstance(t, SSAValue)]
-    if len(values) != len(tensors):
-        raise UntranslatableError(f"{e.site.target} of values and constants")
-    axis = dim % len(shape_of(values[0]))
+    axis = dim % len(e.site.shape)
     if axis == 0:
         raise UntranslatableError(f"{e.site.target} along the leading dimension, the batch")
+    values = values_of(e, tensors, axis)
     operands = values if e.site.dtype in ("bool", "uint8", "int8") else [e.real(v) for v in values]
     rank = len(e.site.shape)
     if rank == 4 or (rank == 2 and not any(map(is_flat, values))):
         return e.emit(ConcatOp(operands, axis))
     return concat_of_parts(e, operands, axis)
+
+
+def values_of(e: Emitter, tensors: Sequence[SSAValue | Constant], axis: int) -> list[SSAValue]:
+    """
+    Constants, which lie along an axis, as values that a factor of 0 makes independent of the input.
+    """
+    first = next(t for t in tensors if isinstance(t, SSAValue))
+    values: list[SSAValue] = []
+    for index, t in enumerate(tensors):
+        if not isinstance(t, SSAValue):
+            array = np.asarray(t)
+            if e.site.dtype in ("bool", "uint8", "int8"):
+                raise UntranslatableError(f"{e.site.target} of values and constants in {e.site.dtype}")
+            space = e.emit(TakeOp(e.real(first), [0] * array.shape[axis], axis), f"space{index}")
+            t = e.affine(space, scale=0.0, offset=array, word=f"constant{index}")
+        values.append(t)
+    return values
 
 
 def is_flat(x: SSAValue) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from xdsl.dialects.builtin import TensorType, f64
 from xdsl.ir import SSAValue
 
 from blendir.dialects.blend import (
@@ -227,15 +228,28 @@ def argmax(e: Emitter, x: SSAValue, dim: int | None = None, keepdim: bool = Fals
     return places_of_largest(e, e.real(x), dim, "")
 
 
+@translates("argmin", "argmin.default", moves=True)
+def argmin(e: Emitter, x: SSAValue, dim: int | None = None, keepdim: bool = False) -> Result:
+    """
+    The place of the smallest along a dimension.
+    """
+    return argmax(e, e.affine(e.real(x), scale=-1.0, word="negative"), dim)
+
+
 @translates("topk", "topk.default")
 def top_k(e: Emitter, x: SSAValue, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Result:
     """
-    The places of the k largest or smallest along a dimension, in order; their values are not supported.
+    The places of the k largest or smallest along a dimension, in order, and the value of one.
     """
     if dim % len(shape_of(x)) == 0:
         raise UntranslatableError(f"{e.site.target} over the leading dimension, the batch (name another dimension)")
     value = e.real(x) if largest else e.affine(e.real(x), scale=-1.0, word="negative")
-    return None, places_of_largest(e, value, dim, "", k)
+    places, shape = places_of_largest(e, value, dim, "", k), e.site.shape
+    if k == 1:
+        maxima = reduced(e, value, [dim], lambda planes, kernel: MaxPool2dOp(planes, kernel, kernel, (0, 0)), "value")
+        return (maxima if largest else e.affine(maxima, scale=-1.0, word="values")), places
+    why = f"{e.site.target}: the values of a topk of {k} (only its indices, or the values with k = 1)"
+    return e.unsupported(why, [value], TensorType(f64, shape)), places
 
 
 def places_of_largest(e: Emitter, x: SSAValue, dim: int, word: str, k: int = 1) -> SSAValue:
@@ -250,11 +264,11 @@ def places_of_largest(e: Emitter, x: SSAValue, dim: int, word: str, k: int = 1) 
 @translates("min", "min.dim")
 def min_along(e: Emitter, x: SSAValue, dim: int, keepdim: bool = False) -> Result:
     """
-    The minima; their places are not supported.
+    The minima and their places.
     """
     value = amin(e, x, [dim])
     assert isinstance(value, SSAValue)
-    return value, None
+    return value, places_of_largest(e, e.affine(e.real(x), scale=-1.0, word="opposite"), dim, "place")
 
 
 def average(planes: SSAValue, kernel: tuple[int, int], divisor: int) -> BlendOp:

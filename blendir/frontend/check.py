@@ -39,7 +39,7 @@ COMPARISONS = frozenset(
     f"aten.{name}.{form}" for name in ("ge", "gt", "le", "lt", "eq", "ne") for form in ("Scalar", "Tensor")
 )
 ROUNDINGS = frozenset(f"aten.{name}.default" for name in ("round", "floor", "ceil", "trunc"))
-PLACES = ("aten.argmax.default", "aten.max.dim", "aten.topk.default")
+PLACES = ("aten.argmax.default", "aten.argmin.default", "aten.max.dim", "aten.min.dim", "aten.topk.default")
 IN_PLACE: dict[str, Any] = {
     f"aten.{name}_.default": getattr(torch.ops.aten, name).default
     for name in ("sign", "sgn", "round", "floor", "ceil", "trunc")

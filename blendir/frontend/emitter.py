@@ -87,6 +87,17 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class Equality:
+    """
+    What a bit says: `value == other`, or `value != other` if inverted.
+    """
+
+    value: SSAValue
+    other: Constant | SSAValue
+    inverted: bool
+
+
+@dataclass(frozen=True)
 class Rounding:
     """
     `clamp(rounding(source))` for a rounding by name; infinite bounds wait for a clamp.
@@ -206,6 +217,7 @@ class Emitter:
         self.levels: dict[SSAValue, Levels] = {}
         self.pixels: dict[SSAValue, SSAValue] = {}
         self.roundings: dict[SSAValue, Rounding] = {}
+        self.equalities: dict[SSAValue, Equality] = {}
         self.enter(Site("main", "main"))
 
     def enter(self, site: Site) -> None:
@@ -272,6 +284,10 @@ class Emitter:
             return self.select(known.bits, *((v - center) * scale + offset for v in (known.high, known.low)), word=word)
         x = self.pixels.get(x, x)
         shape = shape_of(x)
+        if len(shape) == 1:
+            column = self.emit(ReshapeOp(x, (1, 1)), f"{word}.column".lstrip("."))
+            inner = self.affine(column, center, scale, offset, word)
+            return self.emit(ReshapeOp(inner, shape), f"{word}.row".lstrip("."))
         if len(shape) > 2 and len(varying(shape, center, scale, offset)) > 1:
             return self.affine_of_frame(x, center, scale, offset, word)
         axis, (c, s, o) = per_channel(shape, center, scale, offset)

@@ -16,6 +16,7 @@ What to do about operations of PyTorch.
 SUPPORTED_MODULES = (
     *("Conv1d", "Conv2d", "Linear", "BatchNorm1d", "BatchNorm2d", "PReLU", "ReLU", "ReLU6", "LeakyReLU", "Hardtanh"),
     *("AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
+    *("GroupNorm", "InstanceNorm1d", "InstanceNorm2d"),
     *("MaxPool1d", "MaxPool2d", "LayerNorm", "GELU", "Sigmoid", "Tanh", "Hardsigmoid"),
     *("SiLU", "Hardswish", "ELU", "SELU", "CELU", "GLU", "Mish", "Softplus", "LogSigmoid", "Threshold", "Hardshrink"),
     *("ConvTranspose1d", "ConvTranspose2d", "Upsample", "UpsamplingNearest2d", "PixelShuffle", "PixelUnshuffle"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -112,13 +112,15 @@ def fake_quantized(name: str, args: Sequence[Any], settled: Callable[[Tensor], T
 
 def translate(e: Emitter, x: SSAValue, *args: object) -> Result:
     """
-    A rounding between factors.
+    A rounding between factors; what it would observe stays as it is.
     """
     if any(isinstance(a, SSAValue) for a in args):
         raise UntranslatableError(f"{e.site.target} with a scale or zero point that depends on the input")
     quantizer = quantizer_of(e.site.target, len(shape_of(x)), args)
     y = e.real(x) if quantizer is None else emitted(e, e.real(x), quantizer)
-    return (y, *[None] * 5) if e.site.target.startswith(OBSERVED) else y
+    if not e.site.target.startswith(OBSERVED):
+        return y
+    return y, None, *(torch.from_numpy(np.asarray(cast(Any, a))) for a in args[2:6])
 
 
 def emitted(e: Emitter, x: SSAValue, q: Quantizer) -> SSAValue:

@@ -32,8 +32,8 @@ from blendir.interpreter.run import NAME
 Known: TypeAlias = SSAValue | Padded | torch.Tensor | tuple[Any, ...] | None
 
 TABLES = (
-    *("aten_comparison", "aten_elementwise", "aten_functions", "aten_levels", "aten_picks", "aten_pool", "aten_shape"),
-    *("aten_transposed", "aten_window", "fake_quantize"),
+    *("aten_comparison", "aten_einsum", "aten_elementwise", "aten_functions", "aten_levels", "aten_picks", "aten_pool"),
+    *("aten_shape", "aten_transposed", "aten_window", "fake_quantize"),
 )
 for name in TABLES:
     import_module(f"blendir.frontend.{name}")

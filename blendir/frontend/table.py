@@ -11,12 +11,13 @@ from functools import cached_property
 from types import UnionType
 from typing import Any, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
+from torch import Tensor
 from xdsl.ir import SSAValue
 
 from blendir.frontend.emitter import Padded
 from blendir.frontend.errors import UntranslatableError
 
-Result: TypeAlias = SSAValue | Padded | tuple[SSAValue | None, ...]
+Result: TypeAlias = SSAValue | Padded | tuple[SSAValue | Tensor | None, ...]
 Translation: TypeAlias = Callable[..., Result]
 
 

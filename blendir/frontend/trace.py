@@ -108,6 +108,7 @@ def trace(model: object, example: NDArray[Any] | Tensor) -> Traced:
             warnings.simplefilter("ignore")
             program = torch.export.export(clone, (frame,), strict=False)
             names = plain_names(program)
+            untie(program)
             program = program.run_decompositions(DECOMPOSED)
     except Exception as error:
         kind = str(frame.dtype).removeprefix("torch.")
@@ -130,6 +131,17 @@ def plain_names(program: ExportedProgram) -> dict[str, str]:
         for target in [t for t in tensors if t in plain]:
             tensors[plain[target]] = tensors.pop(target)
     return {name: target for target, name in plain.items()}
+
+
+def untie(program: ExportedProgram) -> None:
+    """
+    Gives each name a tensor of its own: PyTorch cannot trace a program again that writes to a tensor of two names, like
+    a quantizer that two layers share.
+    """
+    seen: set[int] = set()
+    for name, tensor in program.state_dict.items():
+        program.state_dict[name] = tensor.clone() if id(tensor) in seen else tensor
+        seen.add(id(tensor))
 
 
 def require_network(model: object) -> None:

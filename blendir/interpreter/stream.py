@@ -76,11 +76,7 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.SourceOp)
     def run_source(self, _: Interpreter, op: stream.SourceOp, args: PythonValues) -> PythonValues:
-        x: Array = args[0]
-        kind = stream_type(op.result)
-        if x.ndim > 3:
-            x = x.reshape(len(x), -1, *x.shape[-2:]).transpose(0, 2, 3, 1)
-        return (np.ascontiguousarray(x).reshape(len(x), kind.positions, kind.length.data),)
+        return (op.positions_of(args[0]),)
 
     @impl(stream.SinkOp)
     def run_sink(self, _: Interpreter, op: stream.SinkOp, args: PythonValues) -> PythonValues:

@@ -22,7 +22,13 @@ LABEL_LETTERS = 27
 ROW = 16
 FULL_SNR = 100
 """The signal-to-noise ratio of a full bar, in dB."""
-KIND = {"binary_mvu": "binary", "plane_mvu": "binary", "fixed_mvu": "fixed", "window": "window"}
+KIND = {
+    "binary_mvu": "binary",
+    "plane_mvu": "binary",
+    "fixed_mvu": "fixed",
+    "depthwise_mvu": "depthwise",
+    "window": "window",
+}
 
 Row = Mapping[str, Any]
 

@@ -10,10 +10,10 @@ from xdsl.dialects.builtin import StringAttr, TensorType, i1
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
-from blendir.dialects.blend.base import i64_array, require, require_product_grid, require_shape
+from blendir.dialects.blend.base import require, require_product_grid, require_shape
 from blendir.dialects.blend.exact import require_count, require_sums
 from blendir.dialects.blend.types import HALF_UP, RoundingAttr, tensor_type
-from blendir.dialects.stream.types import STREAM, StreamType, stream_type
+from blendir.dialects.stream.types import STREAM, stream_type
 from blendir.dialects.stream.windows import MvuOp
 from blendir.numerics import Rounding
 
@@ -46,15 +46,7 @@ class DepthwiseMvuOp(MvuOp):
         rounding: Rounding = Rounding.HALF_UP,
         layer: str | StringAttr | None = None,
     ):
-        channels = tensor_type(weight).get_shape()[0]
-        super().__init__(
-            [source, weight, bias],
-            [StreamType(len(classes[0]), len(classes[1]), channels, element)],
-            layer,
-            row_classes=i64_array(classes[0]),
-            column_classes=i64_array(classes[1]),
-            rounding=RoundingAttr(rounding),
-        )
+        super().__init__([source, weight, bias], classes, element, layer, rounding=RoundingAttr(rounding))
 
     @property
     def on_bits(self) -> bool:

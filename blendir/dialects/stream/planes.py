@@ -14,7 +14,7 @@ from blendir import widths
 from blendir.dialects.blend.base import i64_array, require, require_shape
 from blendir.dialects.blend.exact import require_compared
 from blendir.dialects.blend.types import WORD, tensor_type
-from blendir.dialects.stream.types import PAYLOAD_BITS, STREAM, StreamType, stream_type
+from blendir.dialects.stream.types import PAYLOAD_BITS, STREAM, stream_type
 from blendir.dialects.stream.windows import MvuOp
 from blendir.numerics import Format
 from blendir.packing import word_count
@@ -48,15 +48,7 @@ class PlaneMvuOp(MvuOp):
         element: Attribute,
         layer: str | StringAttr | None = None,
     ):
-        outputs = tensor_type(weight).get_shape()[0]
-        super().__init__(
-            [source, weight, base],
-            [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
-            layer,
-            places=i64_array(places),
-            row_classes=i64_array(classes[0]),
-            column_classes=i64_array(classes[1]),
-        )
+        super().__init__([source, weight, base], classes, element, layer, places=i64_array(places))
 
     @property
     def steps(self) -> dict[int, int]:

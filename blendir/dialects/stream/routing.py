@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
@@ -39,7 +42,8 @@ from blendir.dialects.stream.types import (
 class SourceOp(ProcessOp):
     """
     Frames [1, .., H, W] of the caller become a stream of H x W positions with the elements of all planes,
-    [1, positions, features] and [1, features] one of as many positions as they say.
+    [1, positions, features] and [1, features] one of as many positions as they say; or [1, C, L] one of 1 x L positions
+    of C elements.
     """
 
     name = "stream.source"
@@ -51,7 +55,28 @@ class SourceOp(ProcessOp):
         super().__init__([source], [result], layer)
 
     def verify_(self) -> None:
-        require_frames("result", self.result, *source_frames(tensor_type(self.input)))
+        if not self.is_line:
+            require_frames("result", self.result, *source_frames(tensor_type(self.input)))
+
+    @property
+    def is_line(self) -> bool:
+        """
+        Whether frames [C, L] have their positions along L.
+        """
+        shape, kind = tensor_type(self.input).get_shape()[1:], stream_type(self.result)
+        lines = (1, *reversed(shape))
+        return len(shape) == 2 and (kind.rows.data, kind.columns.data, kind.length.data) == lines
+
+    def positions_of(self, x: NDArray[Any]) -> NDArray[Any]:
+        """
+        Frames [N, ..] as the stream has them, [N, positions, length].
+        """
+        kind = stream_type(self.result)
+        if self.is_line:
+            x = x[:, :, None]
+        if x.ndim > 3:
+            x = x.reshape(len(x), -1, *x.shape[-2:]).transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(x).reshape(len(x), kind.positions, kind.length.data)
 
 
 def source_frames(kind: TensorType[Attribute]) -> tuple[int, int, int]:

@@ -160,6 +160,27 @@ class MvuOp(ProcessOp, ABC):
     column_classes = prop_def(DenseArrayBase.constr(i64))
     weight_storage = opt_attr_def(TABLE_STORAGE)
 
+    def __init__(
+        self,
+        operands: Sequence[SSAValue],
+        classes: tuple[Sequence[int], Sequence[int]],
+        element: Attribute,
+        layer: str | StringAttr | None,
+        **properties: Attribute,
+    ):
+        """
+        From a stream, weights [O, ..] and what is added for each of the border classes of rows and columns.
+        """
+        outputs = tensor_type(operands[1]).get_shape()[0]
+        super().__init__(
+            operands,
+            [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
+            layer,
+            row_classes=i64_array(classes[0]),
+            column_classes=i64_array(classes[1]),
+            **properties,
+        )
+
     @property
     def simd(self) -> int:
         """
@@ -243,14 +264,7 @@ class BinaryMvuOp(MvuOp):
         element: Attribute,
         layer: str | StringAttr | None = None,
     ):
-        outputs = tensor_type(weight).get_shape()[0]
-        super().__init__(
-            [source, weight, border],
-            [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
-            layer,
-            row_classes=i64_array(classes[0]),
-            column_classes=i64_array(classes[1]),
-        )
+        super().__init__([source, weight, border], classes, element, layer)
 
     def verify_(self) -> None:
         source = stream_type(self.input)
@@ -285,15 +299,7 @@ class FixedMvuOp(MvuOp):
         rounding: Rounding,
         layer: str | StringAttr | None = None,
     ):
-        outputs = tensor_type(weight).get_shape()[0]
-        super().__init__(
-            [source, weight, bias],
-            [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
-            layer,
-            row_classes=i64_array(classes[0]),
-            column_classes=i64_array(classes[1]),
-            rounding=RoundingAttr(rounding),
-        )
+        super().__init__([source, weight, bias], classes, element, layer, rounding=RoundingAttr(rounding))
 
     def verify_(self) -> None:
         source = stream_type(self.input)

@@ -16,6 +16,7 @@ from blendir.frontend.onnx_files.graph import OnnxNode
 from blendir.frontend.onnx_files.operations import Operand, constant, enters, tensor
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "Erf": torch.erf,
     "HardSwish": F.hardswish,
     "Mish": F.mish,
     "Sigmoid": torch.sigmoid,

@@ -88,7 +88,7 @@ def read_graph(path: Path) -> OnnxGraph:
         raise ValueError(f"{path}: has sparse initializers, which are not supported: store them as dense tensors")
     source = only_input(path, [v for v in graph.input if v.name not in constants])
     outputs = tuple(value.name for value in graph.output)
-    nodes = live_nodes(without_softmax(named_nodes(graph, opset)), outputs)
+    nodes = live_nodes(without_softmax(named_nodes(graph, opset), outputs), outputs)
     require_order(path, nodes, {source.name, *constants})
     require_outputs(path, outputs, {source.name, *constants, *(name for n in nodes for name in n.proto.output)})
     tensor = source.type.tensor_type
@@ -212,16 +212,18 @@ def attributes_of(proto: NodeProto, name: str) -> dict[str, Any]:
     return found
 
 
-def without_softmax(nodes: list[OnnxNode]) -> list[OnnxNode]:
+def without_softmax(nodes: list[OnnxNode], outputs: Iterable[str]) -> list[OnnxNode]:
     """
-    `ArgMax(Softmax(x)) == ArgMax(x)` along the same axis, also of LogSoftmax; before version 13 also along a later axis
-    than the one from which on they run.
+    `ArgMax(Softmax(x)) == ArgMax(x)` along the same axis, also of LogSoftmax, and of a TopK whose values nothing reads;
+    before version 13 also along a later axis than the one from which on they run.
     """
     producers = {node.output: node for node in nodes}
+    read = {name for node in nodes for name in node.inputs} | set(outputs)
     for node in nodes:
-        source = producers.get(node.inputs[0]) if node.op == "ArgMax" else None
+        places = node.op == "ArgMax" or (node.op == "TopK" and not read & set(node.proto.output[:1]))
+        source = producers.get(node.inputs[0]) if places else None
         while source is not None and source.op in ("Softmax", "LogSoftmax"):
-            axis, flattens = node.attributes.get("axis", 0), source.opset < 13
+            axis, flattens = node.attributes.get("axis", 0 if node.op == "ArgMax" else -1), source.opset < 13
             first = source.attributes.get("axis", 1 if flattens else -1)
             if axis != first and not (flattens and 0 <= first < axis):
                 break

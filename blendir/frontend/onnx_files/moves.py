@@ -4,6 +4,7 @@ ONNX operations that pick, repeat and permute elements.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -65,6 +66,10 @@ def coordinates(mode: str, size: int, scale: float) -> Array:
             return index / scale
         case "half_pixel" | "pytorch_half_pixel":
             return (index + 0.5) / scale - 0.5 if count > 1 or mode == "half_pixel" else 0.0 * index
+        case "half_pixel_symmetric":
+            return (index + 0.5) / scale - 0.5 + (size - count / scale) / 2
+        case "tf_half_pixel_for_nn":
+            return (index + 0.5) / scale
         case "align_corners":
             return index * ((size - 1) / max(count - 1, 1))
         case _:
@@ -88,11 +93,14 @@ def resize(node: OnnxNode, x: Tensor, *operands: Operand) -> Tensor:
     if get("mode", "nearest") not in ("nearest", b"nearest"):
         raise UntranslatableError(f"mode {get('mode')}, only nearest is supported")
     simple = node.op == "Upsample" or len(operands) == 1
-    scales, sizes = (*operands, None) if simple else (*operands[1:], None, None)[:2]
+    scales, sizes = (*operands, None, None)[:2] if simple else (*operands[1:], None, None)[:2]
     scales = scales if isinstance(scales, np.ndarray) and scales.size else None
     dims = get("axes", list(range(x.ndim)))
-    goal = numbers(node, "sizes", sizes) if scales is None else None
+    goal = numbers(node, "sizes", sizes) if scales is None and sizes is not None else None
     factors = [g / x.shape[d] for g, d in zip(goal, dims, strict=True)] if goal else numbers(node, "scales", scales)
+    if goal and factors and (policy := get("keep_aspect_ratio_policy", "stretch")) != "stretch":
+        common = min(factors) if policy == "not_larger" else max(factors)
+        factors = [(math.floor(common * x.shape[d] + 0.5)) / x.shape[d] for d in dims]
     if not factors:
         raise UntranslatableError("neither scales nor sizes are given")
     mode = "asymmetric" if simple else get("coordinate_transformation_mode", "half_pixel")

@@ -46,9 +46,15 @@ class OnnxStep(nn.Module):
         super().__init__()
         self.node, self.operation, self.constants = node, operation, tuple(constants)
 
-    def forward(self, *values: Tensor | None) -> Tensor:
+    def forward(self, *values: Tensor | None) -> Tensor | tuple[Tensor, ...]:
         operands = [c if v is None else v for v, c in zip(values, self.constants, strict=True)]
-        return cast(Tensor, self.operation(self.node, *operands))
+        return cast("Tensor | tuple[Tensor, ...]", self.operation(self.node, *operands))
+
+    def results(self, *values: Tensor | None) -> dict[str, Tensor]:
+        """
+        The results by name.
+        """
+        return dict(zip(self.node.proto.output, several(self(*values)), strict=False))
 
 
 class OnnxNetwork(nn.Module):
@@ -80,7 +86,7 @@ class OnnxNetwork(nn.Module):
         """
         values = {self.graph.input: x.double()}
         for step in self.steps:
-            values[step.node.output] = step(*(values.get(name) for name in step.node.inputs))
+            values.update(step.results(*(values.get(name) for name in step.node.inputs)))
         return {name: values[name] for name in self.graph.outputs}
 
     def unsupported(self, operations: Sequence[tuple[str, str]]) -> UnsupportedModelError:
@@ -138,7 +144,8 @@ class Folding:
         for node in graph.nodes:
             self.values[node.output] = Unknown()
             try:
-                self.values[node.output] = self.result(node, [self.operand(name) for name in node.inputs])
+                found = self.result(node, [self.operand(name) for name in node.inputs])
+                self.values.update(zip(node.proto.output, several(found), strict=False))
             except UntranslatableError as error:
                 self.problems.append((node.name, f"{node.op}: {error}"))
             except Exception as error:
@@ -158,9 +165,9 @@ class Folding:
             raise UntranslatableError(f"reads {name}, a second result, which is not supported")
         return self.values[name]
 
-    def result(self, node: OnnxNode, operands: Sequence[Value]) -> Value:
+    def result(self, node: OnnxNode, operands: Sequence[Value]) -> Value | tuple[Tensor, ...]:
         """
-        The first result of a node.
+        What a node results in, of constants the first result.
         """
         domain = node.proto.domain
         if domain not in DOMAINS:
@@ -175,11 +182,18 @@ class Folding:
             return Unknown()
         with torch.no_grad():
             value = operation(node, *cast(Sequence[Operand], operands))
-        if isinstance(value, Tensor) and not constant:
+        if not isinstance(value, np.ndarray) and not constant:
             constants = [v if isinstance(v, np.ndarray) else None for v in operands]
             self.steps.append(OnnxStep(node, operation, constants))
             return value
-        return widened(value.numpy() if isinstance(value, Tensor) else value)
+        return widened(value.numpy() if isinstance(value, Tensor) else cast(Array, value))
+
+
+def several(results: Any) -> tuple[Any, ...]:
+    """
+    Results side by side.
+    """
+    return results if isinstance(results, tuple) else (results,)
 
 
 def evaluated(node: OnnxNode, operands: Sequence[Value]) -> Array:
@@ -228,7 +242,7 @@ def check_nodes(network: OnnxNetwork) -> None:
     for step in network.steps:
         node, given = step.node, [values.get(name) for name in step.node.inputs]
         with torch.no_grad():
-            values[node.output] = step(*given)
+            values.update(step.results(*given))
         if node.proto.domain not in STANDARD or node.op == "Sign" or frame.size > NODE_ELEMENTS:
             continue
         try:

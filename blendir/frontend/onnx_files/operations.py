@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ from blendir.frontend.errors import SCORES, UntranslatableError
 from blendir.frontend.onnx_files.graph import CHANNELS_LAST, Array, OnnxNode
 
 Operand: TypeAlias = Tensor | Array | None
-Operation: TypeAlias = Callable[..., "Tensor | Array"]
+Operation: TypeAlias = Callable[..., "Tensor | Array | tuple[Tensor, ...]"]
 
 OPERATIONS: dict[str, Operation] = {}
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 REMEDIES = {
     **dict.fromkeys(RANDOM, "draws random numbers, which a design does not"),
-    **dict.fromkeys(("Softmax", "LogSoftmax", "TopK"), SCORES),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), SCORES),
     "FloatQuant": "quantize to integers (Quant)",
     "Im2Col": "import the file as it was before its conversion for FINN",
     "XnorPopcountMatMul": "import the file as it was before its conversion for FINN",
@@ -117,6 +117,7 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "GreaterOrEqual": torch.ge,
     "Less": torch.lt,
     "LessOrEqual": torch.le,
+    "Equal": torch.eq,
 }
 
 
@@ -147,6 +148,22 @@ def unary(node: OnnxNode, x: Operand) -> Tensor:
     return UNARY[node.op](tensor(x))
 
 
+@enters("Mean")
+def mean(node: OnnxNode, *operands: Operand) -> Tensor:
+    """
+    The mean of several values.
+    """
+    return reduce(torch.add, map(tensor, operands)) / len(operands)
+
+
+@enters("Einsum")
+def einsum(node: OnnxNode, *operands: Operand) -> Tensor:
+    """
+    A product by letters.
+    """
+    return torch.einsum(node.attributes["equation"], *map(tensor, operands))
+
+
 @enters("Sign")
 def sign(node: OnnxNode, x: Operand) -> Tensor:
     """
@@ -164,7 +181,7 @@ def where(node: OnnxNode, condition: Operand, x: Operand, y: Operand) -> Tensor:
 
 
 @enters("Cast", "CastLike")
-def cast(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
+def cast_to(node: OnnxNode, x: Operand, *_: Operand) -> Tensor:
     """
     Floats of any width are float64 here.
     """
@@ -210,6 +227,17 @@ def layer_norm(node: OnnxNode, x: Tensor, gamma: Operand, beta: Operand = None) 
     shape = x.shape[node.attributes.get("axis", -1) % x.ndim :]
     parameters = (None if p is None else tensor(p).reshape(shape) for p in (gamma, beta))
     return F.layer_norm(x, shape, *parameters, eps=node.attributes.get("epsilon", 1e-5))
+
+
+@enters("InstanceNormalization", "GroupNormalization")
+def group_norm(node: OnnxNode, x: Tensor, gamma: Operand, beta: Operand) -> Tensor:
+    """
+    Over each group of channels, or each channel; before version 21 with a scale per group.
+    """
+    groups = node.attributes.get("num_groups", x.shape[1])
+    weight, bias = (tensor(constant(p, n)) for p, n in ((gamma, "scale"), (beta, "bias")))
+    weight, bias = (p.repeat_interleave(x.shape[1] // len(p)) for p in (weight, bias))
+    return F.group_norm(x, groups, weight, bias, node.attributes.get("epsilon", 1e-5))
 
 
 @enters("Gemm")
@@ -298,11 +326,27 @@ def shape_of(node: OnnxNode, x: Tensor) -> Array:
     return np.array(x.shape)[node.attributes.get("start", 0) : node.attributes.get("end")]
 
 
+def magnitudes(x: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+    """
+    The sum of magnitudes.
+    """
+    return torch.sum(torch.abs(x), dims, keepdim=keepdim)
+
+
+def squares(x: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+    """
+    The sum of squares.
+    """
+    return torch.sum(torch.square(x), dims, keepdim=keepdim)
+
+
 REDUCTIONS: dict[str, Callable[..., Tensor]] = {
+    "ReduceL1": magnitudes,
     "ReduceMax": torch.amax,
     "ReduceMean": torch.mean,
     "ReduceMin": torch.amin,
     "ReduceSum": torch.sum,
+    "ReduceSumSquare": squares,
 }
 
 
@@ -317,16 +361,6 @@ def reduced(node: OnnxNode, x: Tensor, axes: Operand = None) -> Tensor:
     return REDUCTIONS[node.op](x, dims or list(range(x.ndim)), keepdim=bool(node.attributes.get("keepdims", 1)))
 
 
-@enters("ArgMax")
-def argmax(node: OnnxNode, x: Tensor) -> Tensor:
-    """
-    The first place of the largest along an axis.
-    """
-    if node.attributes.get("select_last_index", 0):
-        raise UntranslatableError("the last of equal ones (select_last_index = 1)")
-    return torch.argmax(x, node.attributes.get("axis", 0), bool(node.attributes.get("keepdims", 1)))
-
-
 def channels_last(node: OnnxNode, x: Tensor, *parameters: Operand) -> Tensor:
     """
     QONNX's operations on [N, H, W, C], whose weights are [O, H, W, I].
@@ -336,5 +370,5 @@ def channels_last(node: OnnxNode, x: Tensor, *parameters: Operand) -> Tensor:
     if node.op == "Conv":
         weight, *rest = parameters
         parameters = (np.moveaxis(constant(weight, "the weight"), -1, 1).copy(), *rest)
-    result = tensor(OPERATIONS[node.op](node, x.permute(0, 3, 1, 2), *parameters))
+    result = cast(Tensor, OPERATIONS[node.op](node, x.permute(0, 3, 1, 2), *parameters))
     return result.permute(0, 2, 3, 1)

@@ -92,11 +92,11 @@ def conv(node: OnnxNode, x: Tensor, weight: Operand, bias: Operand = None) -> Te
 def pool_pads(node: OnnxNode, x: Tensor) -> tuple[list[int], list[int]]:
     """
     The border of a pool as the node states it, and with what ceil_mode adds to it or leaves out: a last window that
-    begins behind the frame.
+    begins behind the frame. An auto_pad alone says how many windows there are.
     """
     rank, kernel, sizes = rank_of(x), list(node.attributes["kernel_shape"]), list(x.shape[2:])
     steps, pads = per_dimension(node, "strides", rank), pads_of(node, sizes, kernel)
-    if not node.attributes.get("ceil_mode", 0):
+    if not node.attributes.get("ceil_mode", 0) or node.attributes.get("auto_pad", "NOTSET") != "NOTSET":
         return pads, pads
     ends: list[int] = []
     for n, s, e, front, end in zip(sizes, steps, extents(node, kernel), pads[:rank], pads[rank:], strict=True):
@@ -122,21 +122,26 @@ def max_pool(node: OnnxNode, x: Tensor) -> Tensor:
 @enters("AveragePool")
 def average_pool(node: OnnxNode, x: Tensor) -> Tensor:
     """
-    A border counts only on request, and what ceil_mode adds never.
+    A border counts only on request, and what ceil_mode adds never. With dilation it is a depthwise convolution of ones.
     """
     rank, (stated, pads) = rank_of(x), pool_pads(node, x)
-    if max(per_dimension(node, "dilations", rank)) > 1:
-        raise UntranslatableError("dilations are not supported")
     kernel, steps = node.attributes["kernel_shape"], per_dimension(node, "strides", rank)
+    gaps = per_dimension(node, "dilations", rank)
     counted = stated if node.attributes.get("count_include_pad", 0) else [0] * len(stated)
     shares = np.ones(())
-    for d, (n, k, s) in enumerate(zip(x.shape[2:], kernel, steps, strict=True)):
-        starts = np.arange((n + pads[d] + pads[rank + d] - k) // s + 1) * s - pads[d]
-        inside = np.minimum(starts + k, n + counted[rank + d]) - np.maximum(starts, -counted[d])
+    for d, (n, k, s, gap) in enumerate(zip(x.shape[2:], kernel, steps, gaps, strict=True)):
+        count = (n + pads[d] + pads[rank + d] - (k - 1) * gap - 1) // s + 1
+        taps = np.arange(count)[:, None] * s - pads[d] + np.arange(k) * gap
+        inside = ((taps >= -counted[d]) & (taps < n + counted[rank + d])).sum(axis=1)
         if inside.min() < 1:
             raise UntranslatableError("with windows that lie in the border alone")
         shares = shares[..., None] * inside / k
-    average = AVERAGES[rank](with_border(x, pads), kernel, steps)
+    if max(gaps) == 1:
+        average = AVERAGES[rank](with_border(x, pads), kernel, steps)
+    else:
+        ones = torch.ones(x.shape[1], 1, *kernel, dtype=x.dtype)
+        sums = CONVOLUTIONS[rank](with_border(x, pads), ones, None, steps, 0, gaps, x.shape[1])
+        average = sums / math.prod(kernel)
     return average if bool((shares == 1).all()) else average / torch.from_numpy(shares)
 
 
@@ -159,18 +164,37 @@ def global_max_pool(node: OnnxNode, x: Tensor) -> Tensor:
 @enters("Pad")
 def pad(node: OnnxNode, x: Tensor, pads: Operand = None, value: Operand = None, axes: Operand = None) -> Tensor:
     """
-    A border of one value. The list holds the sizes at the front of all dimensions, then the sizes at their ends.
+    A border of one value, or of elements. The list holds the sizes at the front of all dimensions, then the sizes at
+    their ends.
     """
-    mode = node.attributes.get("mode", "constant")
-    if mode != "constant":
-        raise UntranslatableError(f"mode {mode}, only constant is supported")
+    stated: str = node.attributes.get("mode", "constant")
+    mode = {"edge": "replicate", "wrap": "circular"}.get(stated, stated)
     sizes, dims = numbers(node, "pads", pads) or [], numbers(node, "axes", axes) or list(range(x.ndim))
     borders = {d % x.ndim: (sizes[i], sizes[len(dims) + i]) for i, d in enumerate(dims)}
     order = [size for d in reversed(range(x.ndim)) for size in borders.get(d, (0, 0))]
     while order[-2:] == [0, 0]:
         order = order[:-2]
+    if mode != "constant":
+        return F.pad(x, order, mode)
     fill = node.attributes.get("value", 0.0) if value is None else constant(value, "the value").item()
     return F.pad(x, order, value=fill)
+
+
+def transposed_pads(node: OnnxNode, sizes: list[int], kernel: list[int]) -> tuple[list[int], list[int]]:
+    """
+    What a transposed convolution cuts off at the front and at the end of each dimension, below 0 where it adds zeros.
+    """
+    rank, get = len(sizes), node.attributes.get
+    mode, steps = get("auto_pad", "NOTSET"), per_dimension(node, "strides", rank)
+    if mode == "VALID" or (mode == "NOTSET" and "output_shape" not in node.attributes):
+        pads = get("pads") if mode == "NOTSET" else None
+        return (pads or [0] * 2 * rank)[:rank], (pads or [0] * 2 * rank)[rank:]
+    goals = get("output_shape") or [n * s for n, s in zip(sizes, steps, strict=True)]
+    more = get("output_padding") or [0] * rank
+    spans = zip(sizes, steps, extents(node, kernel), more, goals[-rank:], strict=True)
+    totals = [(n - 1) * s + e + m - goal for n, s, e, m, goal in spans]
+    smaller, larger = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    return (smaller, larger) if mode == "SAME_UPPER" else (larger, smaller)
 
 
 @enters("ConvTranspose")
@@ -178,22 +202,22 @@ def conv_transpose(node: OnnxNode, x: Tensor, weight: Operand, bias: Operand = N
     """
     A transposed convolution. Where the sides differ, more of the frame is made and cut.
     """
-    rank = rank_of(x)
+    rank, taps = rank_of(x), tensor(constant(weight, "the weight"))
     get = node.attributes.get
-    if get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or "output_shape" in node.attributes:
-        raise UntranslatableError("auto_pad and output_shape are not supported: give the pads")
-    pads = get("pads", [0] * 2 * rank)
-    before, after = pads[:rank], pads[rank:]
+    before, after = transposed_pads(node, list(x.shape[2:]), list(taps.shape[2:]))
+    alike = before == after and min(before) >= 0
     y = (F.conv_transpose1d if rank == 1 else F.conv_transpose2d)(
         x,
-        tensor(constant(weight, "the weight")),
+        taps,
         None if bias is None else tensor(constant(bias, "the bias")),
         get("strides", 1),
-        before if before == after else 0,
+        before if alike else 0,
         get("output_padding", 0),
         get("group", 1),
         get("dilations", 1),
     )
-    if before == after:
+    if alike:
         return y
+    if min(before + after) < 0:
+        raise UntranslatableError("an output_shape that is larger than what the taps reach")
     return y[(..., *(slice(b, size - a) for b, a, size in zip(before, after, y.shape[2:], strict=True)))]

@@ -7,42 +7,24 @@ from __future__ import annotations
 from blendir.dialects import stream
 from blendir.hardware import primitives
 from blendir.hardware.primitives import Cost, scaled
-from blendir.hardware.processes.base import Firing, Folding, Function, Process, Work, groups
+from blendir.hardware.processes.base import Folding, Function, groups
+from blendir.hardware.processes.positionwise import PositionwiseProcess
 from blendir.hardware.processes.unit import Unit, element_config, plain_frame
-from blendir.hardware.rows import Rows
 
 
-class Argmax(Process[stream.ArgmaxOp]):
+class Argmax(PositionwiseProcess[stream.ArgmaxOp]):
     """
     A cycle per beat read; a position's result leaves with its last beat. Several places take elements one at a time.
     """
 
     latency = 16
     functions = (Function("argmax", 1, 1), Function("top_k", 1, 1))
-    converted = True
-    choices = ()
     paper_groups = None
 
     def foldings(self, xnor: str) -> list[Folding]:
         if self.result.length.data == 1:
             return [Folding(group, 1) for group in groups(self.source)]
         return [Folding(1, group) for group in groups(self.result)]
-
-    def work(self, folding: Folding) -> Work:
-        positions, written = (self.source.positions, "positions"), self.result.length.data // folding.writes
-        read = positions, (self.source.length.data // folding.reads, "beats")
-        return (read,) if written == 1 else (read, (positions, (written - 1, "more beats written")))
-
-    def firing(self, frames: int) -> Firing:
-        read, written = self.source.beats, self.result.beats
-        positions = self.source.positions, read + written - 1
-        period = self.source.positions * (read + written - 1)
-        reads = Rows.nest(self.source, frames, period, 0, positions, (read, 1))
-        writes = Rows.nest(self.result, frames, period, read - 1, positions, (written, 1))
-        return Firing(frames, period, [reads], [writes])
-
-    def frames_awaited(self) -> int:
-        return 0
 
     def cost(self, folding: Folding) -> Cost:
         """

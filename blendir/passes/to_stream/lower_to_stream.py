@@ -17,11 +17,12 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from blendir.dialects import stream
-from blendir.dialects.blend import ConstantOp, WordType, tensor_type
+from blendir.dialects.blend import ConstantOp, ReshapeOp, WordType, tensor_type
+from blendir.dialects.blend.interfaces import Elementwise
 from blendir.interpreter import find_main, main_function, output_names
 from blendir.passes.stage import VerifyStagePass, is_stream
 from blendir.passes.to_stream import elementwise, products, routing, windows
-from blendir.passes.to_stream.element_order import Placed, Streams, element, lowered, natural
+from blendir.passes.to_stream.element_order import Placed, Streams, element, lowered, natural, raster
 from blendir.passes.to_stream.hoist_reorders import hoist_reorders
 from blendir.passes.to_stream.stream_graph import fuse_residuals, insert_forks
 
@@ -61,9 +62,27 @@ def source(argument: SSAValue, streams: Streams) -> None:
     The caller's frames enter.
     """
     kind = tensor_type(argument)
-    order, frames = natural(kind.get_shape()[1:])
+    shape = kind.get_shape()[1:]
+    order, frames = natural(shape)
+    if len(shape) == 2 and becomes_line(argument):
+        order, frames = raster((shape[0], 1, shape[1]))[:, 0], (1, shape[1], shape[0])
     result = stream.StreamType(*frames, kind.element_type)
     streams.placed[argument] = Placed(streams.emit(stream.SourceOp(argument, result, "input")), order)
+
+
+def becomes_line(value: SSAValue) -> bool:
+    """
+    Whether frames [C, L] are only used as [C, 1, L], if need be after functions of single elements.
+    """
+    shape = tensor_type(value).get_shape()
+    line = (*shape[:-1], 1, shape[-1])
+    for op in (use.operation for use in value.uses):
+        after = tensor_type(op.results[0]).get_shape() if op.results else ()
+        if not (isinstance(op, ReshapeOp) and after == line) and not (
+            isinstance(op, Elementwise) and after == shape and becomes_line(op.results[0])
+        ):
+            return False
+    return value.uses.get_length() > 0
 
 
 def sink(value: SSAValue, name: str, streams: Streams) -> SSAValue:
