@@ -338,7 +338,7 @@ def counts(
         alike = np.flatnonzero(last - first == width)
         length = (int(width) + 1) * marks.length
         for some in np.array_split(alike, -(-len(alike) * length // AT_ONCE)):
-            row = first[some, None] + np.arange(width + 1)
+            row: Numbers = first[some, None] + np.arange(int(width) + 1)
             apart = (marks.base[row] - bases[some, None])[..., None] + marks.shapes[marks.kind[row]]
             own = np.arange(len(some))[:, None]
             sought = apart.reshape(len(some), length).clip(-1, beyond) + own * (beyond + 2)
