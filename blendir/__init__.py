@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from blendir.garbage import seldom_collected
+
 if TYPE_CHECKING:
     from blendir.backends.cpu.native import native
     from blendir.compiler import Build
@@ -54,7 +56,8 @@ def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module 'blendir' has no attribute {name!r}")
     module, attribute = HOMES[name]
-    return getattr(import_module(module), attribute)
+    with seldom_collected():
+        return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -19,10 +19,11 @@ from blendir.backends import DEFAULT, backend, translation
 from blendir.backends.design import test_vectors
 from blendir.backends.folder import check_destination, read_report, read_stage, target_of, write_folder
 from blendir.backends.target import Program, Project, Target
+from blendir.garbage import seldom_collected
 from blendir.hardware.goals import DEVICE, Goals
 from blendir.hardware.timing import simulate
 from blendir.interpreter.run import Outputs
-from blendir.passes.quantize.quantization_error import quantization_report
+from blendir.passes.quantize.quantization_error import measured_at_once, quantization_report
 from blendir.report.report import add_quantization, report, report_files, software_report
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def compile_module(
     )
 
 
+@seldom_collected()
 def compile_design(
     model: ModuleOp | nn.Module,
     out: Path,
@@ -143,10 +145,13 @@ def compile_design(
     if target.stage == "stream":
         pipeline.schedule(module, goals, ctx)
     with pipeline.reproducible("emission", module, lambda path: f"blendir-translate {translation(name)} {path} -o DIR"):
-        vectors, found = test_vectors(module, calibration), reported(target, name, module, goals)
+        project = Project(stages, test_vectors(module, calibration), goals)
+        found = reported(target, name, module, goals)
         if calibration is not None:
-            add_quantization(found, quantization_report(stages["folded"], stages["fixed"], vectors[:MEASURED]))
-        contents = target.files(Project(stages, vectors, goals))
+            few = min(MEASURED, max(2, measured_at_once(stages["folded"])))
+            x, results = project.vectors[:few], project.results[0][:few]
+            add_quantization(found, quantization_report(stages["folded"], stages["fixed"], x, results))
+        contents = target.files(project)
         contents |= {f"ir/{stage}.mlir": str(kept) + "\n" for stage, kept in stages.items()} | report_files(found)
     write_folder(out, contents)
     return Build(module, out, found)

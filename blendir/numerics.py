@@ -74,7 +74,7 @@ class Format:
         """
         Rounds real values once to the grid (half to even) and saturates.
         """
-        scaled = np.rint(np.ldexp(np.asarray(values, np.float64), self.frac))
+        scaled = np.rint(shifted(np.asarray(values, np.float64), self.frac))
         if self.width >= 53:  # the bounds may not be exact doubles: clip in integers
             beyond = 2.0**63
             inside = np.clip(scaled, -beyond, np.nextafter(beyond, 0)).astype(np.int64)
@@ -85,14 +85,14 @@ class Format:
         """
         Whether every value rounds to an integer of the format without saturation.
         """
-        scaled = np.rint(np.ldexp(values, self.frac))
+        scaled = np.rint(shifted(values, self.frac))
         return bool(((scaled >= self.low) & (scaled <= self.high)).all())
 
     def decode(self, ints: Ints) -> NDArray[np.float64]:
         """
         The real values of integers of the format.
         """
-        return np.ldexp(ints.astype(np.float64), -self.frac)
+        return shifted(ints.astype(np.float64), -self.frac)
 
     @staticmethod
     def covering(magnitude: float, width: int) -> Format:
@@ -105,6 +105,15 @@ class Format:
         while round(Fraction(magnitude) * Fraction(2) ** frac) > (1 << (width - 1)) - 1:
             frac -= 1
         return Format(width, frac)
+
+
+def shifted(values: NDArray[np.float64], exponent: int | Ints) -> NDArray[np.float64]:
+    """
+    `values * 2**exponent`, rounded once where that is subnormal: as `np.ldexp`, which is slower.
+    """
+    if np.max(np.abs(exponent), initial=0) < SHIFT:
+        return values * np.ldexp(1.0, exponent)
+    return np.ldexp(values, exponent)
 
 
 def round_shift(value: IntT, shift: int, rounding: Rounding = Rounding.HALF_UP) -> IntT:
@@ -133,6 +142,8 @@ def saturate(value: IntT, width: int, signed: bool = True) -> IntT:
     return np.clip(value, target.low, target.high)
 
 
+SHIFT = 1022
+"""Powers of two of a smaller exponent, of either sign, are normal numbers."""
 ROOT_FRAC = 16
 """Fractional bits of the mantissa of a reciprocal root."""
 ROOT_MANTISSA, ROOT_INDEX, ROOT_SEED = 24, 9, 11

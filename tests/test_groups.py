@@ -36,6 +36,18 @@ def test_interpreter_equals_pytorch(groups: int, padded: bool) -> None:
     np.testing.assert_allclose(got, want, atol=1e-12)
 
 
+@pytest.mark.parametrize("at_once", [1, 200, 1000])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (3, 2)])
+def test_rows_are_convolved_in_parts(monkeypatch: pytest.MonkeyPatch, at_once: int, stride: int, dilation: int) -> None:
+    rng = np.random.default_rng(stride)
+    x, weight = rng.integers(-9, 9, (3, 4, 13, 6)).astype(float), rng.integers(-9, 9, (5, 4, 3, 2)).astype(float)
+    axes = WindowAxis(3, stride, 2, 1, dilation), WindowAxis(2, stride, 1, 0, dilation)
+    outer = torch.from_numpy(kernels.pad_frames(x, axes, np.ones(4)))
+    monkeypatch.setattr(kernels, "COLUMNS", at_once)
+    want = F.conv2d(outer, torch.from_numpy(weight), stride=stride, dilation=dilation).numpy()
+    np.testing.assert_array_equal(kernels.convolve(x, weight, axes, np.ones(4)), want)
+
+
 @pytest.mark.parametrize("groups", [1, 2, 4, 12])
 def test_weights_of_groups_come_back(groups: int) -> None:
     weight = np.random.default_rng(0).integers(1, 9, (24, 12 // groups, 2, 3))

@@ -13,7 +13,7 @@ import blendir
 
 ROOT = Path(blendir.__file__).parent
 FLOORS = (
-    ("errors", "numerics", "widths", "packing", "dense", "files", "functions"),
+    ("errors", "numerics", "widths", "packing", "dense", "files", "functions", "garbage"),
     ("dialects",),
     ("modules", "interpreter"),
     ("passes",),

@@ -22,11 +22,18 @@ from blendir.numerics import (
     outside_sums,
     round_shift,
     saturate,
+    shifted,
     signed_bits,
 )
 
 FORMATS = st.builds(Format, st.integers(2, 24), st.integers(-8, 40), st.booleans())
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(DOUBLES, min_size=1), st.integers(-2200, 2200))
+def test_shifted_rounds_once(values: list[float], exponent: int) -> None:
+    with np.errstate(all="ignore"):
+        assert shifted(np.array(values), exponent).tobytes() == np.ldexp(values, exponent).tobytes()
 
 
 def nearest(value: Fraction, rounding: Rounding) -> int:

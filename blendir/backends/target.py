@@ -7,6 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -16,8 +17,9 @@ from xdsl.utils import target
 
 from blendir.backends.design import Design
 from blendir.hardware.goals import Goals
+from blendir.interpreter import run_encoded
 from blendir.interpreter.run import Outputs
-from blendir.passes.stage import Stage
+from blendir.passes.stage import Stage, is_stream, reached
 
 Trace = dict[str, NDArray[Any]]
 """The result of every layer as [N, elements], in the order of its tensor."""
@@ -57,6 +59,14 @@ class Project:
     stages: Mapping[Stage, ModuleOp]
     vectors: NDArray[Any]
     goals: Goals
+
+    @cached_property
+    def results(self) -> list[NDArray[Any]]:
+        """
+        The integers of every output for the frames, from the first stage that has integers.
+        """
+        integers = next(m for m in self.stages.values() if is_stream(m) or reached(m, "fixed"))
+        return run_encoded(integers, self.vectors)
 
 
 @dataclass(frozen=True)

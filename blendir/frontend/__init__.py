@@ -25,6 +25,7 @@ from blendir.frontend.scores import drop_softmax
 from blendir.frontend.straight_through import StraightThrough
 from blendir.frontend.table import TABLE
 from blendir.frontend.trace import DECOMPOSED, require_network, trace
+from blendir.garbage import seldom_collected
 from blendir.passes.fold.fold_bn import FoldBNPass
 from blendir.passes.fold.raise_binary import RaiseBinaryPass
 from blendir.passes.stage import stage_of
@@ -61,19 +62,20 @@ def from_torch(
     the first submodule that differs; and ValueError for a model that cannot be traced, has not one input and one
     output, or has parameters that are not finite.
     """
-    traced = trace(model, example)
-    drop_softmax(traced.graph)
-    StraightThrough().run(traced.graph)
-    importer = Importer(traced)
-    module = importer.run()
-    dce(module)
-    require_supported(module, model, importer)
-    values = checked_values(model, importer, example) if check else None
-    run_pass(Context(), module, RaiseBinaryPass(), values)
-    if stage_of(module) == "folded" and any(isinstance(op, MultiThresholdOp) for op in module.walk()):
-        # counts of thresholds alone ask for no later folding, but profit from it
-        run_pass(Context(), module, FoldBNPass(), values)
-    return module
+    with seldom_collected():
+        traced = trace(model, example)
+        drop_softmax(traced.graph)
+        StraightThrough().run(traced.graph)
+        importer = Importer(traced)
+        module = importer.run()
+        dce(module)
+        require_supported(module, model, importer)
+        values = checked_values(model, importer, example) if check else None
+        run_pass(Context(), module, RaiseBinaryPass(), values)
+        if stage_of(module) == "folded" and any(isinstance(op, MultiThresholdOp) for op in module.walk()):
+            # counts of thresholds alone ask for no later folding, but profit from it
+            run_pass(Context(), module, FoldBNPass(), values)
+        return module
 
 
 def from_onnx(path: str | Path, example: NDArray[Any] | Tensor | None = None, check: bool = True) -> ModuleOp:

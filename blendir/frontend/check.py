@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
@@ -29,7 +29,7 @@ from blendir.frontend.errors import OUR_FAULT, ImportMismatchError, first_line
 from blendir.frontend.importer import Importer
 from blendir.frontend.trace import evaluation_copy, first_frame
 from blendir.interpreter import output_names
-from blendir.passes.agreement import Bools, Values, coarse, peaks, probe_frames
+from blendir.passes.agreement import Bools, Values, coarse, differs, peaks, probe_frames
 
 Array = NDArray[Any]
 
@@ -133,28 +133,19 @@ def settled(x: Tensor) -> Tensor:
     return torch.from_numpy(coarse(flat, peaks(flat))).reshape(x.shape)
 
 
-@dataclass(frozen=True)
-class Reference:
+def reference(model: nn.Module, frames: Array, note: Callable[[int, int, int, Tensor | None], None]) -> list[Array]:
     """
-    The outputs of a model on frames [N, ..], and the results [N, ..] of each call of its modules, by the identity of
-    the module.
-    """
+    The outputs of a model on frames [N, ..], run one after another in float64. The model may be changed.
 
-    outputs: list[Array]
-    calls: dict[int, list[Array]]
-
-
-def reference(model: nn.Module, frames: Array) -> Reference:
+    `note(module, call, frame, result)` sees the one tensor that a call of a module returns, or None: the identity of
+    the module, the number of the call in the frame, and that of the frame.
     """
-    Runs a model on frames [N, ..], one after another, in float64. The model may be changed.
-    """
-    calls: defaultdict[int, list[list[Array | None]]] = defaultdict(list)
     outputs: list[list[Array | None]] = []
-    current: defaultdict[int, list[Array | None]] = defaultdict(list)
+    calls: Counter[int] = Counter()
 
     def record(module: nn.Module, _: Any, result: Any) -> None:
-        value = plain(result)
-        current[id(module)].append(None if value is None else value.numpy().copy())
+        note(id(module), calls[id(module)], len(outputs), plain(result))
+        calls[id(module)] += 1
 
     for module in model.modules():
         module.register_forward_hook(record)
@@ -162,21 +153,18 @@ def reference(model: nn.Module, frames: Array) -> Reference:
     with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for frame in frames:
-            current.clear()
+            calls.clear()
             with Wide():
                 result = model(marked(torch.from_numpy(frame[None].copy())))
             outputs.append([None if v is None else v.numpy().copy() for v in tensors_of(result)])
-            for key, values in current.items():
-                calls[key].append(list(values))
-    found = {key: stacked(runs) for key, runs in calls.items() if len(runs) == len(frames)}
     if not (returned := stacked(outputs)):
         raise ValueError("what it returns differs from frame to frame, or is no tensor")
-    return Reference(returned, found)
+    return returned
 
 
 def stacked(runs: Sequence[Sequence[Array | None]]) -> list[Array]:
     """
-    The results of each call over all frames. Empty if the calls differ from frame to frame or return no tensors.
+    The outputs over all frames. Empty if they differ in number from frame to frame or are no tensors.
     """
     if len({len(run) for run in runs}) != 1 or any(v is None or v.ndim == 0 for run in runs for v in run):
         return []
@@ -226,47 +214,74 @@ class ImportCheck:
         self.frames = frames[np.isfinite(frames.reshape(len(frames), -1)).all(axis=1)]
         self.model = importer.traced.model or evaluation_copy(cast(nn.Module, model))
         self.imported = Values(self.module, self.frames)
+        self.expected = self.expectations()
+        self.calls: Counter[tuple[int, int]] = Counter()
+        """How often each module is called in each frame."""
+        self.unknown: set[int] = set()
+        """Modules that return something else than a tensor."""
+        self.different: dict[tuple[int, int], dict[int, Array]] = {}
+        """The results that differ, by module and call, and by frame."""
 
     def run(self) -> None:
         """
         Runs the model and compares it.
         """
         try:
-            want = reference(self.model, self.frames)
+            want = reference(self.model, self.frames, self.note)
         except Exception as error:
             warnings.warn(
                 f"the import was not compared with the model, which cannot be run in float64: {first_line(error)}",
                 stacklevel=5,
             )
             return
-        outputs = zip(output_names(self.module), self.imported.returned, want.outputs, strict=True)
-        for path, value, result in (*self.results(want), *outputs):
+        outputs = zip(output_names(self.module), self.imported.returned, want, strict=True)
+        for path, value, result in (*self.differences(), *outputs):
             if result.shape == self.imported.seen[value].shape:
                 wrong = self.imported.differs(value, result)
                 if wrong.any():
                     self.explain(path, value, result, wrong)
                     return
 
-    def results(self, want: Reference) -> Iterator[tuple[str, SSAValue, Array]]:
+    def expectations(self) -> dict[int, list[tuple[str, SSAValue | None]]]:
         """
-        For every call of a module that has one result: path, imported value and PyTorch's result, in the order of the
-        operations. If one value has several paths, the innermost comes first.
+        For each call of a module, by the identity of the module: the path, and the imported value of its one result.
+        """
+        found: defaultdict[int, list[tuple[str, SSAValue | None]]] = defaultdict(list)
+        for path, node in self.importer.places.results():
+            with suppress(AttributeError):
+                value = None if node is None else self.importer.known[node]
+                seen = value if isinstance(value, SSAValue) and value in self.imported.seen else None
+                found[id(self.model.get_submodule(path))].append((path, seen))
+        return found
+
+    def note(self, module: int, call: int, frame: int, result: Tensor | None) -> None:
+        """
+        Compares what a call of a module returns in a frame; only what differs is kept.
+        """
+        self.calls[module, frame] += 1
+        if result is None or result.ndim == 0:
+            self.unknown.add(module)
+        elif call < len(expected := self.expected.get(module, [])) and (value := expected[call][1]) is not None:
+            seen, want = self.imported.seen[value][frame : frame + 1], result.numpy()
+            if want.shape == seen.shape and differs(seen, want, 0.0).any():
+                self.different.setdefault((module, call), {})[frame] = want.copy()
+
+    def differences(self) -> Iterator[tuple[str, SSAValue, Array]]:
+        """
+        For every call of a module with one result that differs: path, imported value and PyTorch's result [N, ..], in
+        the order of the operations. If one value has several paths, the innermost comes first. Modules that are not
+        called as often in every frame, or return something else than tensors, are left out.
         """
         order = {value: index for index, value in enumerate(self.imported.seen)}
-        found: list[tuple[tuple[int, int], str, SSAValue, Array]] = []
-        counts: defaultdict[int, int] = defaultdict(int)
-        for path, node in self.importer.places.results():
-            try:
-                key = id(self.model.get_submodule(path))
-            except AttributeError:
-                continue
-            calls, index = want.calls.get(key, []), counts[key]
-            counts[key] += 1
-            value = None if node is None else self.importer.known[node]
-            if isinstance(value, SSAValue) and value in order and index < len(calls):
-                found.append(((order[value], -path.count(".")), path, value, calls[index]))
-        for _, path, value, result in sorted(found, key=lambda f: f[0]):
-            yield path, value, result
+        found: list[tuple[tuple[int, int], str, SSAValue, dict[int, Array]]] = []
+        for (module, call), results in self.different.items():
+            path, value = self.expected[module][call]
+            alike = len({self.calls[module, frame] for frame in range(len(self.frames))}) == 1
+            if value is not None and alike and module not in self.unknown:
+                found.append(((order[value], -path.count(".")), path, value, results))
+        for _, path, value, results in sorted(found, key=lambda f: f[0]):
+            seen = self.imported.seen[value]
+            yield path, value, np.concatenate([results.get(i, seen[i : i + 1]) for i in range(len(seen))])
 
     def explain(self, path: str, value: SSAValue, want: Array, wrong: Bools) -> None:
         """
@@ -310,7 +325,8 @@ class ImportCheck:
         """
         traced, seen = self.importer.traced, self.imported.seen
         frame = torch.from_numpy(self.frames[index][None])
-        known: dict[Node, Any] = {**traced.constants, traced.source: marked(widen(frame))}
+        known: dict[Node, Any] = {node: widen(constant) for node, constant in traced.constants.items()}
+        known[traced.source] = marked(widen(frame))
         found: dict[Node, Array] = {}
         for node in traced.graph.nodes:
             if node.op != "call_function":

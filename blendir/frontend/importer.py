@@ -64,9 +64,13 @@ class Importer:
         """
         Translates the whole graph.
         """
+        last = {used: node for node in self.traced.graph.nodes for used in node.all_input_nodes}
         for node in self.traced.graph.nodes:
             if node.op == "call_function":
                 self.known[node] = self.translate(node)
+                for used in node.all_input_nodes:
+                    if last[used] is node and isinstance(self.known[used], torch.Tensor):
+                        self.known[used] = None  # as large as the weights, and nothing else reads it
         outputs = [self.output(name, node) for name, node in self.traced.results.items()]
         self.block.add_op(ReturnOp(*outputs))
         kind = FunctionType.from_lists([self.block.args[0].type], [value.type for value in outputs])
@@ -208,7 +212,7 @@ class Importer:
             known = self.known[node] = self.with_border(node, known)
             self.emitter.site, self.emitter.own_layer = site, layer
         if isinstance(known, torch.Tensor):
-            return known.numpy()
+            return widen(known).numpy()
         if known is None or isinstance(known, tuple):
             raise UntranslatableError(f"{self.emitter.site.target} of a result that is not supported")
         return known

@@ -1,5 +1,5 @@
 """
-Tracing a model with `torch.export`, and the parameters of the traced graph in float64.
+Tracing a model with `torch.export`.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ def analyse(program: ExportedProgram, names: Mapping[str, str], model: nn.Module
         if spec.kind is InputKind.USER_INPUT and node is not None:
             sources.append(node)
         elif node is not None and spec.target is not None:
-            constants[node] = wide(cast(Tensor, values[spec.target]))
+            constants[node] = cast(Tensor, values[spec.target]).detach().cpu()
             if node.users:
                 require_finite(parameter_name(node, spec, names), constants[node])
     outputs = program.graph_signature.output_specs
@@ -330,14 +330,6 @@ def require_one(what: str, names: list[str]) -> None:
     """
     if len(names) != 1:
         raise ValueError(f"the model has {len(names)} {what} ({', '.join(names) or 'none'}), only one is supported")
-
-
-def wide(tensor: Tensor) -> Tensor:
-    """
-    A parameter in float64.
-    """
-    tensor = tensor.detach().cpu()
-    return tensor.double() if tensor.is_floating_point() else tensor
 
 
 def require_finite(name: str, tensor: Tensor) -> None:

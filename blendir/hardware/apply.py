@@ -11,10 +11,11 @@ from blendir.dialects.stream import stream_type
 from blendir.hardware.cost import cost_of, total_cost
 from blendir.hardware.fifos import size_fifos
 from blendir.hardware.foldings import NO_WINDOW, window_before
+from blendir.hardware.kept import SCHEDULE
 from blendir.hardware.processes import process_of
 from blendir.hardware.processes.base import regroup
 from blendir.hardware.search import Solution
-from blendir.hardware.static_schedule import SCHEDULE, write_schedule
+from blendir.hardware.static_schedule import write_schedule
 from blendir.hardware.timing import processes
 
 

@@ -19,6 +19,7 @@ from blendir.dialects import stream
 from blendir.dialects.stream import StreamType, stream_type
 from blendir.errors import UserError
 from blendir.hardware.cost import price
+from blendir.hardware.kept import kept
 from blendir.hardware.primitives import fifo
 from blendir.hardware.processes import process_of
 from blendir.hardware.rows import Marks, Rows, latest
@@ -74,6 +75,7 @@ def full_rate_depths(timing: Timing) -> Depths:
     return {value: max(MINIMUM_DEPTH, beats) for value, beats in timing.chained.occupancy.items()}
 
 
+@kept()
 def deadlock_free_depths(found: list[stream.ProcessOp]) -> Depths:
     """
     The least depths, with those before them, at which no order of firings ends in a deadlock.

@@ -21,6 +21,8 @@ from blendir.dialects.stream import StreamType
 
 Numbers: TypeAlias = NDArray[np.signedinteger[Any]]
 WIDEST_KEY = 1 << 62
+AT_ONCE = 1 << 20
+"""How many numbers are searched at once."""
 
 
 def classes(columns: Sequence[Numbers], count: int) -> tuple[Numbers, Numbers]:
@@ -186,11 +188,7 @@ class Rows:
             row = np.minimum(low + step, high)
             keys += [self.kind[row], self.base[row] - others.base]
         first, kind = classes(keys, len(low))
-        values = [
-            np.searchsorted(self.part(slice(low[row], high[row] + 1)), others.part(slice(row, row + 1)), side)
-            for row in first
-        ]
-        return Rows.of(np.array(values), low * self.length, kind)
+        return Rows.of(counts(self, low[first], high[first], others, first, side), low * self.length, kind)
 
     @property
     def index(self) -> Rows:
@@ -314,14 +312,39 @@ class Span:
                 found += [rows.kind[row], rows.base[row] - origin]
         return found
 
-    def values(self, row: int, queries: Numbers, floor: int) -> Numbers:
+    def values(self, rows: Numbers, queries: Rows, floor: int) -> Numbers:
         """
-        The values of a row, from `low` on.
+        The values of some rows of queries [row, query], from `low` on.
         """
-        part = slice(self.first[row], self.last[row] + 1)
-        marks, values = (rows.part(part) for rows in (self.marks.at, self.marks.values))
-        at = np.searchsorted(marks, queries, side="right") - 1
-        return np.where(at < 0, floor, values[at]) - self.low[row]
+        marks, values, first = self.marks.at, self.marks.values, self.first[rows]
+        at = counts(marks, first, self.last[rows], queries, rows, "right") - 1
+        place = np.maximum(at, 0)
+        row = first[:, None] + place // marks.length
+        found = values.base[row] + values.shapes[values.kind[row], place % marks.length]
+        return np.where(at < 0, floor, found) - self.low[rows, None]
+
+
+def counts(
+    marks: Rows, first: Numbers, last: Numbers, queries: Rows, rows: Numbers, side: Literal["left", "right"]
+) -> Numbers:
+    """
+    How many numbers in the rows `first` to `last` of marks lie below each number of a row of queries, or are not above
+    it (`right`): [row of `rows`, query]. All rows are searched at once, each in a range of numbers of its own.
+    """
+    found = np.empty((len(rows), queries.length), np.int64)
+    numbers, bases = queries.shapes[queries.kind[rows]], queries.base[rows]
+    beyond = int(numbers.max()) + 1
+    for width in np.unique(last - first):
+        alike = np.flatnonzero(last - first == width)
+        length = (int(width) + 1) * marks.length
+        for some in np.array_split(alike, -(-len(alike) * length // AT_ONCE)):
+            row: Numbers = first[some, None] + np.arange(int(width) + 1)
+            apart = (marks.base[row] - bases[some, None])[..., None] + marks.shapes[marks.kind[row]]
+            own = np.arange(len(some))[:, None]
+            sought = apart.reshape(len(some), length).clip(-1, beyond) + own * (beyond + 2)
+            places = np.searchsorted(sought.reshape(-1), (numbers[some] + own * (beyond + 2)).reshape(-1), side)
+            found[some] = places.reshape(len(some), -1) - own * length
+    return found
 
 
 def latest(queries: Rows, sources: Sequence[Marks], floor: int) -> Rows:
@@ -333,16 +356,5 @@ def latest(queries: Rows, sources: Sequence[Marks], floor: int) -> Rows:
     behind = [np.maximum(span.low - origin, span.low - span.high) for span in spans]  # clipped where all is below
     keys = [queries.kind, *behind, *(key for span in spans for key in span.keys(queries))]
     first, kind = classes(keys, len(origin))
-    values = np.array(
-        [
-            np.max(
-                [
-                    span.values(row, queries.part(slice(row, row + 1)), floor) + low[row]
-                    for span, low in zip(spans, behind, strict=True)
-                ],
-                axis=0,
-            )
-            for row in first
-        ]
-    )
-    return Rows.of(values, origin, kind)
+    found = [span.values(first, queries, floor) + low[first, None] for span, low in zip(spans, behind, strict=True)]
+    return Rows.of(np.max(found, axis=0), origin, kind)

@@ -12,9 +12,6 @@ from blendir.dialects.blend.base import i64_attr
 from blendir.hardware.processes import process_of
 from blendir.hardware.timing import Timing, simulate
 
-SCHEDULE = ("start", "interval", "latency", "fifo_depths", "fifo_storage")
-"""The attributes of a process that scheduling writes, whatever its operation."""
-
 
 def static_schedule(op: stream.ProcessOp, timing: Timing) -> dict[str, int]:
     """

@@ -19,6 +19,7 @@ from xdsl.ir import SSAValue
 from blendir.dialects import stream
 from blendir.dialects.blend import ConstantOp
 from blendir.errors import UserError
+from blendir.hardware.kept import kept
 from blendir.hardware.processes import process_of
 from blendir.hardware.rows import Marks, Numbers, Rows, classes, latest
 from blendir.interpreter import main_function
@@ -105,7 +106,14 @@ def simulate(module: ModuleOp) -> Timing:
     Simulates frames entering at the rate of the slowest process: chained ones for the interval from the third to the
     fourth, a single one for the latency.
     """
-    found = processes(module)
+    return timing_of(processes(module))
+
+
+@kept("fifo_storage")
+def timing_of(found: list[stream.ProcessOp]) -> Timing:
+    """
+    The same of processes.
+    """
     cycles = {op: cycles_per_frame(op) for op in found}
     first, chained = run_full_rate(found, max(cycles.values()))
     return Timing(int(chained.leaving[3] - chained.leaving[2]), int(first.leaving[0]) + 1, cycles, chained)

@@ -10,6 +10,7 @@ from blendir.interpreter.run import (
     output_names,
     output_types,
     returned_values,
+    run_encoded,
     run_module,
     run_outputs,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "output_names",
     "output_types",
     "returned_values",
+    "run_encoded",
     "run_module",
     "run_outputs",
 ]

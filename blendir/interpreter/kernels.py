@@ -18,6 +18,8 @@ from blendir.numerics import Format, PadMode, WindowAxis, border_classes
 Array = NDArray[Any]
 Axes = tuple[WindowAxis, WindowAxis]
 CACHE_WORDS = 1 << 17
+COLUMNS = 1 << 18
+"""How many elements of windows lie side by side at once, where a few rows of a frame leave that: a cache holds them."""
 
 
 def exact_type(weight: Array, source: Format) -> type[np.floating[Any] | np.int64]:
@@ -91,25 +93,43 @@ def convolve(x: Array, weight: Array, axes: Axes, pad_values: Array | None = Non
     """
     down, right = axes
     oh, ow = down.outputs(x.shape[2]), right.outputs(x.shape[3])
-    padded = pad_frames(x, axes, pad_values).astype(weight.dtype, copy=False)
+    padded = pad_frames(x, axes, pad_values)
     if padded.shape[1] != weight.shape[1]:
-        return convolve_groups(padded, weight, axes, (oh, ow))
-    frames, channels, height, _ = padded.shape
-    outputs, _, kh, kw = weight.shape
-    columns = np.empty((frames, kw, channels, height, ow), weight.dtype)
-    for tap in range(kw):
-        columns[:, tap] = padded[..., tap_slice(right, tap, ow)]
-    columns = columns.reshape(frames, kw * channels, height, ow)
+        return convolve_groups(padded.astype(weight.dtype, copy=False), weight, axes, (oh, ow))
+    outputs, channels, kh, kw = weight.shape
     kernel = np.ascontiguousarray(weight.transpose(2, 0, 3, 1).reshape(kh, outputs, kw * channels))
+    result = np.empty((len(x), outputs, oh, ow), weight.dtype)
+    rows = min(oh, max(down.extent, COLUMNS // (kw * channels * ow * down.stride)))
+    frames = max(1, COLUMNS // (kw * channels * ow * padded.shape[2])) if rows == oh else 1
+    for top in range(0, oh, rows):
+        bottom = min(top + rows, oh)
+        read = slice(top * down.stride, (bottom - 1) * down.stride + down.extent)
+        for first in range(0, len(x), frames):
+            some = slice(first, first + frames)
+            result[some, :, top:bottom] = convolve_rows(padded[some, :, read], kernel, axes, (bottom - top, ow))
+    return result
+
+
+def convolve_rows(padded: Array, kernel: Array, axes: Axes, size: tuple[int, int]) -> Array:
+    """
+    The same of padded frames whose windows lie side by side, for a size of the result: kernel [KH, O, KW * C].
+    """
+    (down, right), (oh, ow) = axes, size
+    frames, channels, height, _ = padded.shape
+    kh, outputs, _ = kernel.shape
+    columns = np.empty((frames, right.kernel, channels, height, ow), kernel.dtype)
+    for tap in range(right.kernel):
+        columns[:, tap] = padded[..., tap_slice(right, tap, ow)]
+    columns = columns.reshape(frames, -1, height, ow)
     if down.stride == 1:
-        slabs = columns.reshape(frames, kw * channels, height * ow)
+        slabs = columns.reshape(*columns.shape[:2], height * ow)
         total = np.matmul(kernel[0], slabs[:, :, : oh * ow])
         for tap in range(1, kh):
             first = tap * down.dilation
             total += np.matmul(kernel[tap], slabs[:, :, first * ow : (first + oh) * ow])
         return total.reshape(frames, outputs, oh, ow)
     rows = np.stack([columns[:, :, tap_slice(down, tap, oh)] for tap in range(kh)], axis=1)
-    rows = rows.reshape(frames, kh * kw * channels, oh * ow)
+    rows = rows.reshape(frames, -1, oh * ow)
     flat = np.ascontiguousarray(kernel.transpose(1, 0, 2).reshape(outputs, -1))
     return np.matmul(flat, rows).reshape(frames, outputs, oh, ow)
 

@@ -4,6 +4,7 @@ Running a module of any stage on batches of frames.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, TypeAlias
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from xdsl.dialects import func
 from xdsl.dialects.builtin import Float64Type, ModuleOp, StringAttr, TensorType
 from xdsl.interpreter import Interpreter, PythonValues
-from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, Tensor, element_format, tensor_type
@@ -29,6 +29,7 @@ ELEMENTS = 1 << 22
 NAME = "blend.name"
 """The attribute of a result of `@main` that the model gives a name, as the key of a dictionary."""
 Array = NDArray[Any]
+Observe: TypeAlias = Callable[[Operation, int, Array], None]
 Outputs: TypeAlias = NDArray[np.float64] | list[NDArray[np.float64]]
 """What a network returns: an array [N, ..], or a list of several."""
 
@@ -147,20 +148,6 @@ def decode_output(y: Array, element: Attribute) -> NDArray[np.float64]:
     return element_format(element).decode(y)
 
 
-class Recorder(Interpreter.Listener):
-    """
-    Keeps what every operation but constants computed, by layer.
-    """
-
-    def __init__(self, observe: Callable[[Operation, int, Array], None]):
-        self.observe = observe
-
-    def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
-        if isinstance(op, BlendOp | ProcessOp) and not isinstance(op, ConstantOp):
-            for index, value in enumerate(results):
-                self.observe(op, index, value)
-
-
 def frames_at_once(module: ModuleOp, most: int = CHUNK) -> int:
     """
     How many frames are run together: at most `most`, and fewer, but at least one, where values (not windows) are large.
@@ -180,18 +167,17 @@ def chunks(x: Array, size: int) -> Iterator[Array]:
         yield x[start : start + size]
 
 
-def interpreter_of(module: ModuleOp, *listeners: Interpreter.Listener) -> Interpreter:
+def interpreter_of(module: ModuleOp) -> Interpreter:
     """
     An interpreter that knows the operations of every stage.
     """
-    interpreter = Interpreter(module, listeners=listeners)
-    interpreter.register_implementations(FuncFunctions())
+    interpreter = Interpreter(module)
     interpreter.register_implementations(BlendFunctions())
     interpreter.register_implementations(StreamFunctions())
     return interpreter
 
 
-def run_module(module: ModuleOp, x: Array, observe: Callable[[Operation, int, Array], None] | None = None) -> Outputs:
+def run_module(module: ModuleOp, x: Array, observe: Observe | None = None) -> Outputs:
     """
     Runs `@main` on frames x [N, ..] at any stage and returns float64 [N, ..]; a list of such for several outputs.
 
@@ -200,16 +186,43 @@ def run_module(module: ModuleOp, x: Array, observe: Callable[[Operation, int, Ar
     return alone(run_outputs(module, x, observe))
 
 
-def run_outputs(
-    module: ModuleOp, x: Array, observe: Callable[[Operation, int, Array], None] | None = None
-) -> list[NDArray[np.float64]]:
+def run_outputs(module: ModuleOp, x: Array, observe: Observe | None = None) -> list[NDArray[np.float64]]:
     """
     The same, always as a list.
     """
-    source, results = input_type(module), output_types(module)
-    interpreter = interpreter_of(module, *(() if observe is None else (Recorder(observe),)))
-    outputs: list[list[Array]] = [[np.zeros((0, *kind.get_shape()[1:]))] for kind in results]
-    for part in chunks(encode_input(x, source), frames_at_once(module)):
-        for kept, y, kind in zip(outputs, interpreter.call_op("main", (part,)), results, strict=True):
-            kept.append(decode_output(y, kind.element_type))
-    return [np.concatenate(kept) for kept in outputs]
+    kinds = output_types(module)
+    return [decode_output(y, kind.element_type) for y, kind in zip(run_encoded(module, x, observe), kinds, strict=True)]
+
+
+def run_encoded(module: ModuleOp, x: Array, observe: Observe | None = None) -> list[Array]:
+    """
+    The outputs as the operations make them: at [fixed] and later the integers of fixed-point numbers.
+    """
+    interpreter, encoded = interpreter_of(module), encode_input(x, input_type(module))
+    found = [run_chunk(interpreter, module, part, observe) for part in chunks(encoded, frames_at_once(module))]
+    if not found:
+        return [np.zeros((0, *kind.get_shape()[1:])) for kind in output_types(module)]
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def run_chunk(interpreter: Interpreter, module: ModuleOp, x: Array, observe: Observe | None) -> PythonValues:
+    """
+    Runs encoded frames together. A value is forgotten as soon as nothing reads it any more.
+    """
+    block = main_function(module).body.block
+    readers = Counter(value for op in block.ops for value in op.operands)
+    known: dict[SSAValue, Any] = {block.args[0]: x}
+    for op in block.ops:
+        args = tuple(known[value] for value in op.operands)
+        if isinstance(op, func.ReturnOp):
+            return args
+        results = interpreter.run_op(op, args)
+        if observe is not None and isinstance(op, BlendOp | ProcessOp) and not isinstance(op, ConstantOp):
+            for index, value in enumerate(results):
+                observe(op, index, value)
+        known |= {value: kept for value, kept in zip(op.results, results, strict=True) if readers[value]}
+        readers.subtract(op.operands)
+        for value in op.operands:
+            if not readers[value]:
+                known.pop(value, None)
+    raise UserError("@main does not return")

@@ -18,6 +18,7 @@ from blendir.backends.folder import check_destination, read_report, read_stage, 
 from blendir.compiler import Build, compile_design
 from blendir.files import whole_file
 from blendir.hardware.goals import DEVICE, Goals
+from blendir.interpreter import run_encoded
 from blendir.passes.agreement import Values, certain, first_difference
 from blendir.passes.quantize.quantization_error import (
     BAD_SATURATED,
@@ -156,7 +157,7 @@ def errors_against(folder: Path, fixed: ModuleOp, model: ModuleOp, name: str, x:
         )
     ties = int((~certain(before, after)).sum())
     layers, outputs = layer_errors(folded, fixed, x)
-    return {"layers": layers, "end_to_end": end_to_end(outputs, fixed, x), "ties": ties}
+    return {"layers": layers, "end_to_end": end_to_end(outputs, fixed, run_encoded(fixed, x)[0]), "ties": ties}
 
 
 def error_rows(rows: Sequence[Row]) -> list[list[object]]:

@@ -7,16 +7,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
-
-from numpy.typing import NDArray
 
 from blendir.backends.hls.cpp_names import CppDesign, Output
 from blendir.backends.hls.dataflow import check_dataflow, check_library
 from blendir.backends.hls.pragmas import check_source
 from blendir.backends.hls.print_cpp import HEADER, bounded_text, source_files
 from blendir.backends.hls.xnor_project import xnor_files
-from blendir.hardware.goals import Goals
+from blendir.backends.target import Project
 from blendir.hardware.processes import process_of
 
 PACKAGE = files("blendir.backends.hls")
@@ -45,10 +42,11 @@ def library_files() -> dict[str, str]:
     return {f"blendir/{entry.name}": entry.read_text() for entry in sorted(folder.iterdir(), key=lambda e: e.name)}
 
 
-def project_files(design: CppDesign, vectors: NDArray[Any], goals: Goals) -> dict[str, str | bytes]:
+def project_files(design: CppDesign, project: Project) -> dict[str, str | bytes]:
     """
-    Every file by its path; `vectors` are the frames of the test bench.
+    Every file by its path.
     """
+    goals = project.goals
     sources = source_files(design)
     rtl: dict[str, str] = {}
     if any(process_of(op).uses_dsp_xnor for op in design.processes):
@@ -73,8 +71,8 @@ def project_files(design: CppDesign, vectors: NDArray[Any], goals: Goals) -> dic
         "link.cfg": boundary_template(design, "link.cfg"),
         "host/host.cpp": boundary_template(design, "host/host.cpp"),
         "host/pack.py": boundary_template(design, "host/pack.py.in"),
-        "tb/input.bin": design.input_bytes(vectors),
-        "tb/golden.bin": design.golden_bytes(vectors),
+        "tb/input.bin": design.input_bytes(project.vectors),
+        "tb/golden.bin": design.golden_bytes(project.results),
     }
     return result
 

@@ -37,7 +37,7 @@ class HLSTarget(Target):
         output.write(top_text(CppDesign(module)))
 
     def files(self, project: Project) -> dict[str, str | bytes]:
-        return project_files(CppDesign(project.stages["stream"]), project.vectors, project.goals)
+        return project_files(CppDesign(project.stages["stream"]), project)
 
     def program(self, module: ModuleOp, folder: Path, record: Path | None = None) -> Csim:
         return Csim(module, folder, record)

@@ -17,9 +17,9 @@ from xdsl.ir import Attribute, SSAValue
 
 from blendir.dialects import blend
 from blendir.dialects.blend import BlendOp, ConstantOp, FixedType, WordType, element_format, tensor_type
-from blendir.interpreter import encode_input, input_type, main_function, output_types, returned_values
-from blendir.interpreter.run import chunks, decode_output, frames_at_once, interpreter_of, run_outputs
-from blendir.numerics import signed_bits
+from blendir.interpreter import encode_input, input_type, main_function, output_types, returned_values, run_encoded
+from blendir.interpreter.run import chunks, decode_output, frames_at_once, interpreter_of
+from blendir.numerics import shifted, signed_bits
 from blendir.packing import unpack_words
 from blendir.passes.classes import classes_of
 from blendir.passes.ranges.ends import EVERYWHERE, Ends, ends_that_matter
@@ -29,6 +29,8 @@ BAD_DB, BAD_SATURATED = 10.0, 0.01
 A layer is bad below this signal-to-noise ratio (errors of a third of the values, one of forty bits another), or where
 more than this share of its values is saturated.
 """
+KEPT = 8
+"""How many values as large as the largest one are reckoned to be kept of a frame."""
 SUMS = (blend.BinaryConv2dOp, blend.BinaryLinearOp, blend.PackedBinaryConv2dOp, blend.PackedBinaryLinearOp)
 EXACT = (*SUMS, blend.ArgmaxOp)
 """Sums of bits, and places of the largest, which have no error of their own."""
@@ -72,22 +74,19 @@ class LayerError:
         """
         Takes in integers (or bits) and the floats, or exact integers, that they should be, within real ends.
         """
-        if self.element == i1:
-            units = want.astype(np.float64)
-            self.signal += want.size / 4  # of +-1/2
-        else:
-            fmt = element_format(self.element)
+        fmt = element_format(self.element)
+        units, got = shifted(want.astype(np.float64), fmt.frac), got.astype(np.float64)
+        if ends != EVERYWHERE and self.element != i1:
             low, high = (math.ldexp(end, fmt.frac) for end in ends)
-            units, got = np.ldexp(want.astype(np.float64), fmt.frac).clip(low, high), got.clip(low, high)
+            units, got = units.clip(low, high), got.clip(low, high)
+        self.signal += units.size / 4 if self.element == i1 else squares(units)  # of bits as +-1/2
+        low, high = float(units.min(initial=0.0)), float(units.max(initial=0.0))
+        if low < fmt.low - 1 or high > fmt.high + 1:
             self.beyond += int(((units < fmt.low - 1) | (units > fmt.high + 1)).sum())
-            self.signal += float(np.square(units).sum())
-        error = got.astype(np.float64) - units
-        self.noise += float(np.square(error).sum())
-        self.largest = max(self.largest, float(np.abs(error).max(initial=0.0)))
-        self.low, self.high = (
-            min(self.low, float(units.min(initial=0.0))),
-            max(self.high, float(units.max(initial=0.0))),
-        )
+        got -= units
+        self.noise += squares(got)
+        self.largest = max(self.largest, float(got.max(initial=0.0)), -float(got.min(initial=0.0)))
+        self.low, self.high = min(self.low, low), max(self.high, high)
         self.count += got.size
 
     def row(self) -> Row:
@@ -107,6 +106,14 @@ class LayerError:
             "saturated": self.beyond / self.count if self.count else 0.0,
             "wasted_bits": wasted,
         }
+
+
+def squares(x: Array) -> float:
+    """
+    The sum of the squares of floats.
+    """
+    flat = x.reshape(-1)
+    return float(flat @ flat)
 
 
 def pairs(folded: ModuleOp, fixed: ModuleOp) -> Iterator[tuple[BlendOp, BlendOp | None]]:
@@ -142,7 +149,7 @@ def layer_errors(folded: ModuleOp, fixed: ModuleOp, x: Array) -> tuple[list[Row]
     twins, ends = dict(pairs(folded, fixed)), ends_that_matter(folded)
     found: dict[BlendOp, LayerError] = {}
     first, outputs = returned_values(folded)[0], [np.zeros((0, *output_types(folded)[0].get_shape()[1:]))]
-    for part in chunks(np.asarray(x), frames_at_once(folded)):
+    for part in chunks(np.asarray(x), measured_at_once(folded)):
         exact = exact_values(folded, part)
         outputs.append(decode_output(exact[first], tensor_type(first).element_type))
         forced = Forced(fixed, part, twins, exact)
@@ -157,6 +164,13 @@ def layer_errors(folded: ModuleOp, fixed: ModuleOp, x: Array) -> tuple[list[Row]
                 got = want if isinstance(op, EXACT) else bits_of(op, forced.run(op))
                 error.add(got, want, ends[twin.results[0]])
     return [error.row() for error in found.values()], np.concatenate(outputs)
+
+
+def measured_at_once(folded: ModuleOp) -> int:
+    """
+    How many frames are measured together: the values of all layers are kept.
+    """
+    return max(1, frames_at_once(folded) // KEPT)
 
 
 def bits_of(op: BlendOp, value: Array) -> Array:
@@ -241,19 +255,20 @@ def worst_of(rows: Sequence[Row]) -> Row | None:
     return rows[min(rounded)[1]] if rounded else None
 
 
-def end_to_end(want: Array, fixed: ModuleOp, x: Array) -> dict[str, Any]:
+def end_to_end(want: Array, fixed: ModuleOp, results: Array) -> dict[str, Any]:
     """
-    How the (first) output of [fixed], with all errors in it, follows that of [folded], which is given: their
+    How the (first) output of [fixed], with all errors in it and as integers, follows that of [folded]: their
     correlation (None for a constant output, or a class), and the share of frames with the same class or largest element
     (None for a single one).
     """
-    got, want = (y.reshape(len(x), -1) for y in (run_outputs(fixed, x)[0], want))
+    got = decode_output(results, output_types(fixed)[0].element_type)
+    got, want = (y.reshape(len(want), -1) for y in (got, want))
     classes = classes_of(fixed) is not None
     constant = classes or not got.std() or not want.std()
     chosen = (got, want) if classes else (got.argmax(axis=1), want.argmax(axis=1))
     same = float(np.equal(*chosen).mean()) if classes or got.shape[1] > 1 else None
     correlation = None if constant else float(np.corrcoef(got.ravel(), want.ravel())[0, 1])
-    return {"frames": len(x), "correlation": correlation, "same_largest": same}
+    return {"frames": len(want), "correlation": correlation, "same_largest": same}
 
 
 def in_words(row: Row) -> str:
@@ -274,14 +289,16 @@ def remedy(row: Row) -> str:
     return f"give it {more}"
 
 
-def quantization_report(folded: ModuleOp, fixed: ModuleOp, x: Array) -> dict[str, Any]:
+def quantization_report(folded: ModuleOp, fixed: ModuleOp, x: Array, results: Array | None = None) -> dict[str, Any]:
     """
-    What report.json holds of the error of fixed point on frames x [N, ..].
+    What report.json holds of the error of fixed point on frames x [N, ..]. results: the integers of the first output of
+    [fixed], where they are known.
     """
+    results = run_encoded(fixed, x)[0] if results is None else results
     rows, outputs = layer_errors(folded, fixed, x)
     worst = worst_of(rows)
     return {
         "quantization": rows,
         "worst_layer": None if worst is None else worst["layer"],
-        "end_to_end": end_to_end(outputs, fixed, x),
+        "end_to_end": end_to_end(outputs, fixed, results),
     }
