@@ -5,6 +5,7 @@ Functions of single elements, and of vectors along an axis.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from blendir.backends.cpu.rules.text import call, exact, settle, spelled
 from blendir.backends.cpu.storage import PLANE_BITS, Array, Buffer, Numbers, format_of, narrowed
 from blendir.dialects import blend
 from blendir.dialects.blend import constant_value
-from blendir.numerics import ROOT_SEEDS, Format
+from blendir.numerics import ROOT_SEEDS, Format, Rounding
 
 
 def along(values: Array, source: Numbers, axis: IntegerAttr[Any]) -> Array:
@@ -79,12 +80,36 @@ def threshold(op: blend.ThresholdOp, plan: Plan) -> None:
     plan.step(op, text, [source.buffer], result.buffer, form=form)
 
 
+def digits(source: Numbers, parameters: Sequence[Array], shift: int) -> Array | None:
+    """
+    The pieces [C, 5] of functions k, a0, b0, a1, b1 of 16-bit numbers, as the kernel for products of digits reads them:
+    slopes have a digit for x and one for x 2^up. None where a slope needs more, or a result before the shift more than
+    32 bits.
+    """
+    up = 16 - widths.signed(source.format).width
+    if source.buffer.dtype != np.int16 or not 0 < shift < 31:
+        return None
+    k, a0, b0, a1, b1 = (v.astype(np.int64) for v in parameters)
+    low, high, half = source.format.low, source.format.high, 1 << (shift - 1)
+    limit, never = limits_within(k, source), k > high
+    a1, b1 = np.where(never, a0, a1), np.where(never, b0, b1)
+    most = max(int(np.abs(a).max()) for a in (a0, a1)), max(int(np.abs(b).max()) for b in (b0, b1))
+    if most[0] >= 1 << (15 + up) or most[0] * max(-low, high) + most[1] + half >= 1 << 31:
+        return None
+    slopes = [(a >> up << 16) + (a & ((1 << up) - 1)) for a in (a0, a1)]
+    start = np.where(never, low, limit) << (16 + up)
+    return np.stack([start, slopes[0], b0 + half, slopes[1], b1 + half], axis=1).astype(np.int32)
+
+
 @kernel.register
 def piecewise_linear(op: blend.PiecewiseLinearOp, plan: Plan) -> None:
     source, name = plan.numbers(op.input), plan.name(op)
     result = plan.make_numbers(op, name)
     frac = blend.element_format(blend.tensor_type(op.offset0).element_type).frac
     k, a0, b0, a1, b1 = (along(constant_value(p), source, op.axis) for p in op.parameters)
+    shift = frac - result.format.frac
+    half_up = op.rounding.data is Rounding.HALF_UP
+    table = digits(source, (k, a0, b0, a1, b1), shift) if half_up and result.buffer.dtype == np.int16 else None
     slopes, offsets = format_of(np.stack([a0, a1])), format_of(np.stack([b0, b1]), frac)
     slopes = Format(slopes.width, frac - source.format.frac)
     wide = exact(widths.piece(source.format, slopes, offsets), result.format.frac)
@@ -95,6 +120,9 @@ def piecewise_linear(op: blend.PiecewiseLinearOp, plan: Plan) -> None:
     text = call("piecewise", template, source.buffer.name, *tables, name)
 
     def block(value: str, _: Buffer) -> str:
+        if table is not None:
+            up, width = 16 - widths.signed(source.format).width, result.format.width
+            return f"blendir::piecewise<{up}, {shift}, {width}>({value}, {plan.table(f'{name}_pieces', table)} + o * 5)"
         kinds = ", ".join(map(spelled, (wide, settle(frac, result.format, op.rounding.data), result.buffer.dtype)))
         return f"blendir::piecewise<{kinds}>({', '.join([value, *(f'{table}[o]' for table in tables)])})"
 

@@ -17,7 +17,7 @@ from blendir.backends.cpu.storage import LANES, PLANE_BITS, Array, Bits, Buffer,
 from blendir.dialects import blend
 from blendir.dialects.blend import constant_value, element_format, tensor_type
 from blendir.interpreter.kernels import border_map
-from blendir.numerics import Format, PadMode, WindowAxis
+from blendir.numerics import Format, PadMode, Rounding, WindowAxis
 
 ROWS = 4
 """Outputs whose weights meet a column at once; `products.hpp` says the same."""
@@ -301,14 +301,17 @@ def arithmetic(source: Format, weight: Format, row: int, pairs: bool) -> Arithme
     return Arithmetic(element, total, f"blendir::Numbers<{element.name}_t, {total.name}_t>")
 
 
-def low_bits(source: Format, weight: Format, row: int) -> int | None:
+def low_bits(source: Format, weight: Format, row: int, most: int, shift: int) -> int | None:
     """
-    How many lower bits of wide numbers are summed apart, so that both sums fit 32 bits; None where it is not possible.
+    How many lower bits of wide numbers are summed apart, so that sums with a bias of at most `most` and their carries
+    fit 32 bits, before a shift; None where it is not possible.
     """
-    bits = min(15, 31 - row.bit_length())
-    most = (widths.magnitude(source) >> max(bits, 0)) + 1
-    fits = weight.width <= 16 and bits > 0 and most < 1 << 15 and most * row < 1 << 31
-    return bits if fits and source.signed and source.width <= 32 else None
+    bits = min(15, 31 - row.bit_length(), shift)
+    if bits <= 0 or shift - bits > 31 or weight.width > 16 or not source.signed or source.width > 32:
+        return None
+    above = (widths.magnitude(source) >> bits) + 1
+    fits = ((1 << bits) - 1) * row + (1 << bits) < 1 << 31
+    return bits if fits and above < 1 << 15 and above * row + (most >> bits) + (1 << (32 - bits)) < 1 << 31 else None
 
 
 @kernel.register
@@ -363,13 +366,19 @@ def products_of_numbers(
     )
     pads = plan.table(f"{name}_outside", outside, how.element)
     sums, windows = (how.kind, how.total, wide, settled), (window(geometry.size, geometry.axes), geometry.planes)
-    low = low_bits(source.format, found, row) if how.total.itemsize == 8 and groups.count == 1 else None
-    if low is not None and not geometry.lanes_are_outputs and wide.itemsize == 8:
+    shift, half_up = frac - result.format.frac, op.rounding.data is Rounding.HALF_UP
+    low = None
+    if wide.itemsize == 8 and half_up and groups.count == 1 and not geometry.lanes_are_outputs:
+        low = low_bits(source.format, found, row, int(np.abs(bias).max()) + (1 << max(shift - 1, 0)), shift)
+    if low is not None:
+        rounded = biases.astype(np.int64) + (1 << (shift - 1))
+        digits = np.stack([rounded >> low, rounded & ((1 << low) - 1)], axis=2)
+        plan.table(f"{name}_bias", digits, np.int32)
         parts = outside.astype(np.int64)
         pads = plan.table(f"{name}_outside", np.stack([parts >> low, parts & ((1 << low) - 1)]), np.int16)
         weights = plan.table(f"{name}_weights", in_rows(in_pairs(weight), 1))
         both = scratch(plan, name, replace(geometry, planes=2 * geometry.planes), np.dtype(np.int16), False, 2)
-        shape = low, wide, settled, result.buffer.dtype, *windows, geometry.outputs
+        shape = low, shift, result.format.width, result.buffer.dtype, *windows, geometry.outputs
         memory = *tables[:2], *(buffer.name for buffer in both)
         text, form = stored(call("wide_conv", shape, source.buffer.name, pads, weights, *memory), geometry, name)
         plan.step(op, text, [source.buffer], result.buffer, *both, form=form)
