@@ -1,5 +1,6 @@
 """
-Frames per second on a CPU: compiled code of the [packed] module beside PyTorch, one thread each, in one run.
+Frames per second on a CPU: compiled code of the [packed] module beside PyTorch and, where it is installed, ONNX
+Runtime (of floats, and of 8-bit weights with `quantize_dynamic`), one thread each, in one run.
 
     python benchmarks/cpu.py [--models blendnet20 ...] [--seconds 1.0] [--no-compile]
 
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,27 @@ def rates(runs: dict[str, Callable[[], Any]], frames: int, seconds: float) -> di
     return {name: statistics.median(found) for name, found in times.items()}
 
 
+def onnx_runs(network: torch.nn.Module, x: torch.Tensor, folder: str) -> dict[str, Callable[[Any], Any]]:
+    """
+    A network in ONNX Runtime, of floats and of 8-bit weights; nothing, and a line, where a package is missing.
+    """
+    try:
+        import onnxruntime
+        from onnxruntime.quantization import quantize_dynamic
+    except ImportError as error:
+        print(f"  without ONNX Runtime: {error.name} is not installed")
+        return {}
+    files = {"onnxruntime": f"{folder}/float.onnx", "onnxruntime int8": f"{folder}/int8.onnx"}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    torch.onnx.export(
+        network, (x,), files["onnxruntime"], dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}
+    )
+    quantize_dynamic(files["onnxruntime"], files["onnxruntime int8"])
+    sessions = {n: onnxruntime.InferenceSession(f, options, ["CPUExecutionProvider"]) for n, f in files.items()}
+    return {n: partial(lambda session, frames: session.run(None, {"x": frames}), s) for n, s in sessions.items()}
+
+
 def measure(name: str, seconds: float, compile_too: bool) -> None:
     """
     Prints the rates of a network of the zoo.
@@ -126,11 +149,15 @@ def measure(name: str, seconds: float, compile_too: bool) -> None:
     print(f"{name}: arena {net.arena_bytes:,} bytes")
     network = model.network.eval()
     dynamo = torch.compile(network) if compile_too else None
+    with tempfile.TemporaryDirectory() as folder:
+        exported = onnx_runs(network, torch.as_tensor(x[:1]), folder)
     for batch in BATCHES:
         frames, tensors = x[:batch], torch.as_tensor(x[:batch])
         runs: dict[str, Callable[[], Any]] = {"native": lambda: net(frames), "eager": lambda: network(tensors)}
         if dynamo is not None:
             runs["torch.compile"] = lambda: dynamo(tensors)
+        for what, run in exported.items():
+            runs[what] = partial(run, frames)
         if batch > 1:
             runs["native, 2 threads"] = lambda: net(frames, threads=2)
         with torch.no_grad():

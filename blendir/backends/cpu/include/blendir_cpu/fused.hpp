@@ -65,22 +65,31 @@ BLENDIR_INLINE Block<X> load_block(const X* plane, int p) {
   return x;
 }
 
-/// Sets bit j of the words of a plane to (x >= limit) xor that bit of flip; bit 0 comes first.
+/// Sets bit j of the words of a plane to (x >= limit) xor that bit of flip; bit 0 comes first. step: the limit, and what
+/// the bit adds where x reaches it, each twice.
+template <int P>
+BLENDIR_INLINE void set_bit(const Block<std::int16_t>& x, const std::uint32_t* step, int j, std::uint16_t flip,
+                            std::uint16_t* plane, int p) {
+  typedef typename Narrow<std::int16_t, LANES>::type numbers;
+  Block<std::uint16_t> words;
+  const bool whole = P % LANES == 0 || p + LANES <= P;
+  if (j > 0 && !whole) words = load_block<P>(plane, p);
+  lanes w = j == 0 ? lanes{} + flip : load(whole ? plane + p : words.v);
+  w = get<numbers>(x.v) >= (numbers)splat(step[0]) ? w + splat(step[1]) : w;
+  if (whole) return put(w, plane + p);
+  put(w, words.v);
+  store_block<P>(words, plane, p);
+}
+
+/// The same of numbers of other types.
 template <int P, class X>
 BLENDIR_INLINE void set_bit(const Block<X>& x, X limit, int j, std::uint16_t flip, std::uint16_t* plane, int p) {
   Block<std::uint16_t> words;
   const bool whole = P % LANES == 0 || p + LANES <= P;
   if (j > 0 && !whole) words = load_block<P>(plane, p);
   lanes w = j == 0 ? lanes{} + flip : load(whole ? plane + p : words.v);
-  const std::uint16_t bit = std::uint16_t(1u << j), more = flip & bit ? std::uint16_t(-bit) : bit;
-  if constexpr (sizeof(X) == 2) {
-    w = get<typename Narrow<X, LANES>::type>(x.v) >= limit ? w + more : w;
-    if (whole) return put(w, plane + p);
-    put(w, words.v);
-  } else {
-    put(w, words.v);
-    for (int n = 0; n < LANES; ++n) words.v[n] ^= x.v[n] >= limit ? bit : std::uint16_t(0);
-  }
+  put(w, words.v);
+  for (int n = 0; n < LANES; ++n) words.v[n] ^= x.v[n] >= limit ? std::uint16_t(1u << j) : std::uint16_t(0);
   store_block<P>(words, plane, p);
 }
 

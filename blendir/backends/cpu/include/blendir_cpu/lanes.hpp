@@ -2,6 +2,7 @@
 #ifndef BLENDIR_CPU_LANES_HPP
 #define BLENDIR_CPU_LANES_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -75,6 +76,26 @@ BLENDIR_INLINE lanes narrowed(sums low, sums high) {
     std::memcpy((char*)&y + 32 * h, &part, 32);
   }
   return y;
+#endif
+}
+
+/// Lanes of a and b by turns, in their order: to[0] and to[1].
+BLENDIR_INLINE void by_turns(lanes a, lanes b, lanes* to) {
+#if defined(__AVX512BW__)
+  lanes low, high;
+  for (int n = 0; n < 32; ++n) {
+    low[n] = std::uint16_t(n / 2 + n % 2 * 32);
+    high[n] = std::uint16_t(n / 2 + n % 2 * 32 + 16);
+  }
+  to[0] = (lanes)_mm512_permutex2var_epi16((__m512i)a, (__m512i)low, (__m512i)b);
+  to[1] = (lanes)_mm512_permutex2var_epi16((__m512i)a, (__m512i)high, (__m512i)b);
+#else
+  std::uint16_t both[64];
+  for (int n = 0; n < 32; ++n) {
+    both[2 * n] = a[n];
+    both[2 * n + 1] = b[n];
+  }
+  std::memcpy(to, both, sizeof both);
 #endif
 }
 

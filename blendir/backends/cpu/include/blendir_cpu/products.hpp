@@ -2,7 +2,7 @@
 #ifndef BLENDIR_CPU_PRODUCTS_HPP
 #define BLENDIR_CPU_PRODUCTS_HPP
 
-#include "windows.hpp"
+#include "tiles.hpp"
 
 namespace blendir {
 
@@ -82,13 +82,11 @@ struct Numbers {
 /// Two columns after another become one of pairs, in place; a last single one gets zeros.
 template <int T>
 BLENDIR_INLINE void zip(std::int16_t* columns) {
-  for (int t = 0; t < (T + 1) / 2; ++t) {
-    std::int16_t both[2 * LANES];
-    for (int n = 0; n < LANES; ++n) {
-      both[2 * n] = columns[2 * t * LANES + n];
-      both[2 * n + 1] = 2 * t + 1 < T ? columns[(2 * t + 1) * LANES + n] : std::int16_t(0);
-    }
-    std::memcpy(columns + 2 * t * LANES, both, sizeof both);
+  for (int t = 0; t < T; t += 2) {
+    lanes both[2];
+    by_turns(get<lanes>(columns + t * LANES), t + 1 < T ? get<lanes>(columns + (t + 1) * LANES) : lanes{}, both);
+    put(both[0], columns + t * LANES);
+    put(both[1], columns + (t + 1) * LANES);
   }
 }
 
@@ -157,21 +155,26 @@ BLENDIR_INLINE void store_block(const Block<T>& x, T* plane, int p) {
 }
 
 /// Sums of +-1 from counts of unequal bits: base - 2 count; `then(output, pixel, block)` takes them. base:
-/// [classes][O][LANES].
-template <class G, int C, int PART, int O, int GROUPS, class V, class Then>
+/// [classes][O][LANES]. tiles: the weights for matrix tiles, or nullptr.
+template <class G, int C, int PART, int O, int GROUPS, class V, class Tiles, class Then>
 BLENDIR_INLINE void binary_conv(const std::uint16_t* x, const std::uint16_t* outside, const std::int32_t* start,
-                        const std::uint16_t* mask, const std::uint32_t* weights, const V* base,
-                        const std::uint16_t* classes, std::uint16_t* padding, std::uint16_t* space, Then then) {
-  pixel_products<Bits, G, C, PART, O, GROUPS, V>(
-      padded<G, C>(x, outside, padding), start, mask, weights, classes, space,
-      [=](int o, int p, int c, const V(&count)[LANES]) {
-        Block<V> v;
-        for (int i = 0; i < Wide<V>::PARTS; ++i) {
-          const auto part = widened<V>(base + (c * O + o) * LANES, i) - 2 * widened<V>(count, i);
-          put(part, v.v + i * Wide<V>::COUNT);
-        }
-        then(o, p, v);
-      });
+                        const std::uint16_t* mask, const std::uint32_t* weights, [[maybe_unused]] Tiles tiles,
+                        const V* base, const std::uint16_t* classes, std::uint16_t* padding, std::uint16_t* space,
+                        Then then) {
+  const auto finish = [=](int o, int p, int c, const V(&count)[LANES]) {
+    Block<V> v;
+    for (int i = 0; i < Wide<V>::PARTS; ++i) {
+      const auto part = widened<V>(base + (c * O + o) * LANES, i) - 2 * widened<V>(count, i);
+      put(part, v.v + i * Wide<V>::COUNT);
+    }
+    then(o, p, v);
+  };
+  const std::uint16_t* planes = padded<G, C>(x, outside, padding);
+#if defined(BLENDIR_TILES)
+  if constexpr (std::is_pointer<Tiles>::value)
+    if (tiles != nullptr) return tile_counts<G, C, O, V>(planes, *tiles, classes, space, finish);
+#endif
+  pixel_products<Bits, G, C, PART, O, GROUPS, V>(planes, start, mask, weights, classes, space, finish);
 }
 
 /// The same where lanes are outputs. base: [classes][O to a multiple of LANES].
