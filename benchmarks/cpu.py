@@ -4,8 +4,9 @@ Runtime (of floats, and of 8-bit weights with `quantize_dynamic`), one thread ea
 
     python benchmarks/cpu.py [--models blendnet20 ...] [--seconds 1.0] [--no-compile]
 
-Rounds take turns; a figure is the median of its rounds. The share of each kind of layer comes from a build that reads
-the clock behind every layer. The limit of popcounts is measured with a loop that does nothing else.
+Rounds take turns; a figure is the median of its rounds, in CPU time where one thread computes. The share of each kind
+of layer comes from a build that reads the clock behind every layer. The limit of popcounts is measured with a loop that
+does nothing else.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def popcount_limit(net: Native) -> float:
 
 def shares(net: Native, x: Any) -> dict[str, float]:
     """
-    Microseconds per frame of each kind of layer; a layer that runs with the ones behind it counts for its own kind.
+    Microseconds per frame of each kind of layer, in its quickest round; a layer that runs with the ones behind it
+    counts for its own kind.
     """
     with tempfile.TemporaryDirectory() as name:
         library = compiled(str(net.files["network.cpp"]), dict(net.files), Path(name), "-DBLENDIR_PROFILE")
@@ -84,12 +86,13 @@ def shares(net: Native, x: Any) -> dict[str, float]:
         outputs = [np.empty((len(x), *v.shape), v.buffer.dtype) for v in net.plan.outputs]
         arena = aligned_bytes(net.arena_bytes)
         times = (ctypes.c_double * max(1, len(net.plan.steps))).in_dll(library, "network_times")
-        library.network_run(*pointers(frames, outputs, 0), ctypes.c_size_t(len(x)), pointer(arena))
-        for index in range(len(times)):
-            times[index] = 0
-        library.network_run(*pointers(frames, outputs, 0), ctypes.c_size_t(len(x)), pointer(arena))
+        rounds: list[list[float]] = []
+        for _ in range(4 * ROUNDS):
+            times[:] = [0.0] * len(times)
+            library.network_run(*pointers(frames, outputs, 0), ctypes.c_size_t(len(x)), pointer(arena))
+            rounds.append(list(times))
     found: Counter[str] = Counter()
-    for step, spent in zip(net.plan.steps, times, strict=False):
+    for step, spent in zip(net.plan.steps, map(min, *rounds), strict=False):
         parts = [part.op.name.removeprefix("blend.") for part in step.parts or (step,)]
         found["+".join(dict.fromkeys(parts))] += spent / len(x) / 1000
     return dict(found.most_common())
@@ -97,18 +100,20 @@ def shares(net: Native, x: Any) -> dict[str, float]:
 
 def rates(runs: dict[str, Callable[[], Any]], frames: int, seconds: float) -> dict[str, float]:
     """
-    Frames per second of functions that take so many, in turns.
+    Frames per second of functions that take so many, in turns: of CPU time, which other work does not lengthen; of two
+    threads, of the time on the clock.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
     for _ in range(ROUNDS):
         for name, run in runs.items():
-            start, done = time.perf_counter(), 0
-            while time.perf_counter() - start < seconds / ROUNDS or not done:
+            clock = time.perf_counter if "threads" in name else time.process_time
+            start, done = clock(), 0
+            while clock() - start < seconds / ROUNDS or not done:
                 run()
                 done += 1
-            times[name].append(done * frames / (time.perf_counter() - start))
+            times[name].append(done * frames / (clock() - start))
     return {name: statistics.median(found) for name, found in times.items()}
 
 
