@@ -1,10 +1,12 @@
 """
-Frames per second on a CPU: compiled code of the [packed] module beside PyTorch, one thread each, in one run.
+Frames per second on a CPU: compiled code of the [packed] module beside PyTorch and, where it is installed, ONNX
+Runtime (of floats, and of 8-bit weights with `quantize_dynamic`), one thread each, in one run.
 
     python benchmarks/cpu.py [--models blendnet20 ...] [--seconds 1.0] [--no-compile]
 
-Rounds take turns; a figure is the median of its rounds. The share of each kind of layer comes from a build that reads
-the clock behind every layer. The limit of popcounts is measured with a loop that does nothing else.
+Rounds take turns; a figure is the median of its rounds, in CPU time where one thread computes. The share of each kind
+of layer comes from a build that reads the clock behind every layer. The limit of popcounts is measured with a loop that
+does nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +77,8 @@ def popcount_limit(net: Native) -> float:
 
 def shares(net: Native, x: Any) -> dict[str, float]:
     """
-    Microseconds per frame of each kind of layer; a layer that runs with the ones behind it counts for its own kind.
+    Microseconds per frame of each kind of layer, in its quickest round; a layer that runs with the ones behind it
+    counts for its own kind.
     """
     with tempfile.TemporaryDirectory() as name:
         library = compiled(str(net.files["network.cpp"]), dict(net.files), Path(name), "-DBLENDIR_PROFILE")
@@ -82,12 +86,13 @@ def shares(net: Native, x: Any) -> dict[str, float]:
         outputs = [np.empty((len(x), *v.shape), v.buffer.dtype) for v in net.plan.outputs]
         arena = aligned_bytes(net.arena_bytes)
         times = (ctypes.c_double * max(1, len(net.plan.steps))).in_dll(library, "network_times")
-        library.network_run(*pointers(frames, outputs, 0), ctypes.c_size_t(len(x)), pointer(arena))
-        for index in range(len(times)):
-            times[index] = 0
-        library.network_run(*pointers(frames, outputs, 0), ctypes.c_size_t(len(x)), pointer(arena))
+        rounds: list[list[float]] = []
+        for _ in range(4 * ROUNDS):
+            times[:] = [0.0] * len(times)
+            library.network_run(*pointers(frames, outputs, 0), ctypes.c_size_t(len(x)), pointer(arena))
+            rounds.append(list(times))
     found: Counter[str] = Counter()
-    for step, spent in zip(net.plan.steps, times, strict=False):
+    for step, spent in zip(net.plan.steps, map(min, *rounds), strict=False):
         parts = [part.op.name.removeprefix("blend.") for part in step.parts or (step,)]
         found["+".join(dict.fromkeys(parts))] += spent / len(x) / 1000
     return dict(found.most_common())
@@ -95,19 +100,42 @@ def shares(net: Native, x: Any) -> dict[str, float]:
 
 def rates(runs: dict[str, Callable[[], Any]], frames: int, seconds: float) -> dict[str, float]:
     """
-    Frames per second of functions that take so many, in turns.
+    Frames per second of functions that take so many, in turns: of CPU time, which other work does not lengthen; of two
+    threads, of the time on the clock.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
     for _ in range(ROUNDS):
         for name, run in runs.items():
-            start, done = time.perf_counter(), 0
-            while time.perf_counter() - start < seconds / ROUNDS or not done:
+            clock = time.perf_counter if "threads" in name else time.process_time
+            start, done = clock(), 0
+            while clock() - start < seconds / ROUNDS or not done:
                 run()
                 done += 1
-            times[name].append(done * frames / (time.perf_counter() - start))
+            times[name].append(done * frames / (clock() - start))
     return {name: statistics.median(found) for name, found in times.items()}
+
+
+def onnx_runs(network: torch.nn.Module, x: torch.Tensor, folder: str) -> dict[str, Callable[[Any], Any]]:
+    """
+    A network in ONNX Runtime, of floats and of 8-bit weights; nothing, and a line, where a package is missing.
+    """
+    try:
+        import onnxruntime
+        from onnxruntime.quantization import quantize_dynamic
+    except ImportError as error:
+        print(f"  without ONNX Runtime: {error.name} is not installed")
+        return {}
+    files = {"onnxruntime": f"{folder}/float.onnx", "onnxruntime int8": f"{folder}/int8.onnx"}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    torch.onnx.export(
+        network, (x,), files["onnxruntime"], dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}
+    )
+    quantize_dynamic(files["onnxruntime"], files["onnxruntime int8"])
+    sessions = {n: onnxruntime.InferenceSession(f, options, ["CPUExecutionProvider"]) for n, f in files.items()}
+    return {n: partial(lambda session, frames: session.run(None, {"x": frames}), s) for n, s in sessions.items()}
 
 
 def measure(name: str, seconds: float, compile_too: bool) -> None:
@@ -126,11 +154,15 @@ def measure(name: str, seconds: float, compile_too: bool) -> None:
     print(f"{name}: arena {net.arena_bytes:,} bytes")
     network = model.network.eval()
     dynamo = torch.compile(network) if compile_too else None
+    with tempfile.TemporaryDirectory() as folder:
+        exported = onnx_runs(network, torch.as_tensor(x[:1]), folder)
     for batch in BATCHES:
         frames, tensors = x[:batch], torch.as_tensor(x[:batch])
         runs: dict[str, Callable[[], Any]] = {"native": lambda: net(frames), "eager": lambda: network(tensors)}
         if dynamo is not None:
             runs["torch.compile"] = lambda: dynamo(tensors)
+        for what, run in exported.items():
+            runs[what] = partial(run, frames)
         if batch > 1:
             runs["native, 2 threads"] = lambda: net(frames, threads=2)
         with torch.no_grad():

@@ -4,6 +4,7 @@ Compiled code against the interpreter: every layer and output, and what can go w
 
 import copy
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -178,6 +179,19 @@ def test_threads_that_compile_the_same_share_it(tiny: ModuleOp, x: np.ndarray, c
         thread.join()
     assert len(list(cache.iterdir())) == 1
     assert (found[0] == found[1]).all()
+
+
+def test_threads_are_kept_and_a_fork_has_its_own(tiny: ModuleOp, x: np.ndarray, cache: Path) -> None:
+    net = blendir.native(tiny)
+    want = net(x)
+    assert (net(x, threads=3) == want).all()
+    names = {thread.name for thread in threading.enumerate()}
+    assert (net(x, threads=3) == want).all()
+    assert {thread.name for thread in threading.enumerate()} == names
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (net(x, threads=3) == want).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_cache_that_cannot_be_written_is_a_line(

@@ -9,6 +9,6 @@
 // CHECK-NEXT: // scale: blend.piecewise_linear
 // CHECK-NEXT: blendir::binary_conv<blendir::Window<4, 4, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1>, 1, 1, 3, 1, int16_t>(sign,
 // CHECK-NEXT: BLENDIR_KEEP_BLOCK(
-// CHECK-NEXT: const auto v1 = blendir::piecewise<int32_t, blendir::Settle<{{[0-9]+}}, false, 16>, int16_t>(v0,
+// CHECK-NEXT: const auto v1 = blendir::piecewise<{{[0-9]+}}, {{[0-9]+}}, 16>(v0, tables::scale_pieces + o * 5);
 // CHECK-NEXT: blendir::store_block<16>(v1, scale + o * 16, p);
 // CHECK: blendir::copy<48>(scale, y0);

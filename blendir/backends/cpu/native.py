@@ -5,9 +5,10 @@ Modules that run as compiled code.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from blendir.backends.cpu.storage import Array, Bits
 from blendir.backends.target import Trace
 from blendir.backends.traces import Observer, tensor_trace
 from blendir.dialects.blend import element_format, tensor_type
+from blendir.dialects.blend.types import PIXELS
 from blendir.errors import UserError
 from blendir.interpreter import encode_input, input_type, output_types
 from blendir.interpreter.blend import integer_dtype
@@ -51,6 +53,32 @@ def aligned_bytes(size: int) -> NDArray[np.uint8]:
     return memory[start : start + size]
 
 
+class Workers:
+    """
+    Threads that are kept, for each number of them. A process that is forked has none of its parent's.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+        os.register_at_fork(after_in_child=self.reset)
+
+    def reset(self) -> None:
+        """
+        Forgets all threads.
+        """
+        self._pools: dict[int, ThreadPoolExecutor] = {}
+
+    def pool(self, count: int) -> ThreadPoolExecutor:
+        """
+        So many threads, which the interpreter joins at its end.
+        """
+        found = self._pools.get(count)
+        return found or self._pools.setdefault(count, ThreadPoolExecutor(count))
+
+
+WORKERS = Workers()
+
+
 class Native:
     """
     A module as compiled code: bit-equal to `blendir.run`.
@@ -63,6 +91,9 @@ class Native:
         self.plan = plan_of(self.module)
         self.files = source_files(self.plan) if files is None else files
         self.arena_bytes = max(self.plan.arena_bytes, ALIGNMENT)
+        self._source, self._outputs = input_type(self.module), self.plan.outputs
+        self._results = [kind.element_type for kind in output_types(self.module)]
+        self._arenas: list[NDArray[np.uint8]] = []
         self._run = self._function("network_run", trace=False)
 
     def __reduce__(self) -> Any:
@@ -93,20 +124,30 @@ class Native:
         """
         if not isinstance(threads, int) or threads < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise UserError(f"threads should be a number from 1 on, got {threads}")
-        source, results = input_type(self.module), output_types(self.module)
-        frames = np.ascontiguousarray(encode_input(np.asarray(x), source), self.plan.input.buffer.dtype)
+        frames = self._encoded(np.asarray(x))
         count = len(frames)
-        outputs = [np.empty((count, *value.shape), value.buffer.dtype) for value in self.plan.outputs]
+        outputs = [np.empty((count, *value.shape), value.buffer.dtype) for value in self._outputs]
         if observe is not None:
             self._observe(frames, outputs, observe)
         elif threads == 1 or count < 2:
             self._part(frames, outputs, 0, count)
         else:
             bounds = [count * i // threads for i in range(threads + 1)]
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(partial(self._part, frames, outputs), bounds[:-1], bounds[1:]))
-        kinds = [kind.element_type for kind in results]
-        return alone([decode_output(y, kind) for y, kind in zip(outputs, kinds, strict=True)])
+            pool, parts = WORKERS.pool(threads - 1), list(pairwise(bounds))
+            others = [pool.submit(self._part, frames, outputs, *part) for part in parts[1:]]
+            self._part(frames, outputs, *parts[0])
+            wait(others)
+        return alone([decode_output(y, kind) for y, kind in zip(outputs, self._results, strict=True)])
+
+    def _encoded(self, x: Array) -> Array:
+        """
+        Frames as the library reads them; as they are, if these are pixels of a type that has no other numbers.
+        """
+        kind, dtype = self._source, self.plan.input.buffer.dtype
+        whole = kind.element_type in PIXELS and element_format(kind.element_type).width == 8 * dtype.itemsize
+        if not (whole and x.dtype == dtype and x.shape[1:] == kind.get_shape()[1:] and x.ndim == kind.get_num_dims()):
+            x = encode_input(x, kind)
+        return np.ascontiguousarray(x, dtype)
 
     def trace(self, x: NDArray[Any]) -> tuple[Trace, Outputs]:
         """
@@ -118,8 +159,12 @@ class Native:
         """
         Runs frames start .. end.
         """
-        arena = aligned_bytes(self.arena_bytes)
+        try:
+            arena = self._arenas.pop()
+        except IndexError:
+            arena = aligned_bytes(self.arena_bytes)
         self._run(*pointers(frames, outputs, start), ctypes.c_size_t(end - start), pointer(arena))
+        self._arenas.append(arena)
 
     def _observe(self, frames: Array, outputs: list[Array], observe: Observer) -> None:
         """

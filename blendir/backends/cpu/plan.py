@@ -95,6 +95,8 @@ class Plan:
     module: ModuleOp
     steps: list[Step] = field(default_factory=list[Step])
     tables: dict[str, Array] = field(default_factory=dict[str, Array])
+    prepared: dict[str, str] = field(default_factory=dict[str, str])
+    """What is computed from tables when the network is loaded, by name."""
     buffers: list[Buffer] = field(default_factory=list[Buffer])
     values: dict[SSAValue, Value] = field(default_factory=dict[SSAValue, Value])
     arena_bytes: int = 0
@@ -166,6 +168,13 @@ class Plan:
         Enters a table of parameters, the name of one operation and a word; returns its name in C++.
         """
         self.tables[name] = np.ascontiguousarray(values, dtype)
+        return f"tables::{name}"
+
+    def prepare(self, name: str, call: str) -> str:
+        """
+        Enters what a call makes of tables once; returns its name in C++.
+        """
+        self.prepared[name] = call
         return f"tables::{name}"
 
     def make_numbers(self, op: BlendOp, name: str, fmt: Format | None = None) -> Numbers:
@@ -261,6 +270,9 @@ def plan_of(module: ModuleOp) -> Plan:
             rules.kernel(op, plan)
             plan.keep(op)
     fuse(plan)
+    texts = *(step.call for step in plan.steps), *plan.prepared.values()
+    named = set(re.findall(r"tables::(\w+)", "\n".join(texts)))
+    plan.tables = {name: values for name, values in plan.tables.items() if name in named}
     used = {id(buffer) for step in plan.steps for buffer in step.buffers}
     plan.buffers = [buffer for buffer in plan.buffers if id(buffer) in used]
     offsets, plan.arena_bytes = place(lifetimes(plan))

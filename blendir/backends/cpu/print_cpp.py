@@ -20,7 +20,7 @@ from blendir.interpreter import input_type
 
 PACKAGE = files("blendir.backends.cpu")
 LIBRARY = "blendir_cpu"
-HEADERS = ("lanes", "elementwise", "moves", "windows", "products", "fused")
+HEADERS = ("lanes", "elementwise", "moves", "windows", "tiles", "products", "fused")
 
 
 def c_type(buffer: Buffer) -> str:
@@ -180,6 +180,7 @@ def network_text(plan: Plan) -> str:
     """
     outputs, (weights, offsets) = plan.outputs, weights_file(plan)
     frame = f"const network_input* x, {', '.join(parameters(plan))}"
+    state = ["  const blendir::TileState state;"] if plan.prepared else []
     steps = ", ".join(f"y{i} + n * NETWORK_OUTPUT{i}_ELEMENTS" for i in range(len(outputs)))
     return "\n".join([
         "// A network for CPUs: one call of a kernel for each layer, on planes [channels][rows][columns] of integers.",
@@ -224,6 +225,7 @@ def network_text(plan: Plan) -> str:
         "",
         "namespace tables {",
         *table_lines(plan, offsets),
+        *(f"const auto* const {name} = {call}" for name, call in plan.prepared.items()),
         "}  // namespace tables",
         "",
         f"void run_frame({frame}, char* arena, [[maybe_unused]] char* trace) {{",
@@ -233,12 +235,14 @@ def network_text(plan: Plan) -> str:
         "}  // namespace",
         "",
         f'extern "C" {signature(plan)} {{',
+        *state,
         "  for (size_t n = 0; n < frames; ++n)",
         f"    run_frame(x + n * NETWORK_INPUT_ELEMENTS, {steps}, static_cast<char*>(arena), nullptr);",
         "}",
         "",
         "#ifdef BLENDIR_TRACE",
         f'extern "C" void network_trace({frame}, size_t frames, void* arena, char* trace) {{',
+        *state,
         "  for (size_t n = 0; n < frames; ++n)",
         f"    run_frame(x + n * NETWORK_INPUT_ELEMENTS, {steps}, static_cast<char*>(arena),",
         "              trace + n * NETWORK_TRACE_BYTES);",

@@ -5,6 +5,7 @@ Functions of single elements, and of vectors along an axis.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from blendir.backends.cpu.rules.text import call, exact, settle, spelled
 from blendir.backends.cpu.storage import PLANE_BITS, Array, Buffer, Numbers, format_of, narrowed
 from blendir.dialects import blend
 from blendir.dialects.blend import constant_value
-from blendir.numerics import ROOT_SEEDS, Format
+from blendir.numerics import ROOT_SEEDS, Format, Rounding
 
 
 def along(values: Array, source: Numbers, axis: IntegerAttr[Any]) -> Array:
@@ -54,6 +55,16 @@ def by_parameter(source: Numbers, axis: IntegerAttr[Any]) -> tuple[int, int, boo
     return (1, source.channels, False) if rows and source.pixels == 1 else (*planes_of(source), rows)
 
 
+def steps_of(limits: Array, flip: Array) -> Array:
+    """
+    16-bit limits [C], and what reaching them adds to a word in which the bits of `flip` are set: [C, 2], each twice in
+    32 bits.
+    """
+    bits = 1 << np.arange(len(limits)) % PLANE_BITS
+    halves = np.stack([limits.astype(np.int64), np.where(flip, -bits, bits)], axis=1) & 0xFFFF
+    return (halves * 0x10001).astype(np.uint32)
+
+
 @kernel.register
 def threshold(op: blend.ThresholdOp, plan: Plan) -> None:
     source, name, rows = plan.numbers(op.input), plan.name(op), op.axis.value.data == 1
@@ -72,11 +83,63 @@ def threshold(op: blend.ThresholdOp, plan: Plan) -> None:
 
     def bits(block: str) -> str:
         place = f"o % {PLANE_BITS}, {flips}[o / {PLANE_BITS}], {name} + o / {PLANE_BITS} * {pixels}, p"
-        return f"blendir::set_bit<{pixels}>({block}, {limit}[o], {place});"
+        if source.buffer.dtype != np.int16:
+            return f"blendir::set_bit<{pixels}>({block}, {limit}[o], {place});"
+        table = plan.table(f"{name}_step", steps_of(plan.tables[f"{name}_limit"], flip))
+        return f"blendir::set_bit<{pixels}>({block}, {table} + o * 2, {place});"
 
     text = call("threshold", (channels, pixels, rows), source.buffer.name, limit, flips, name)
     form = Form(channels, pixels, bits=bits) if rows else None
     plan.step(op, text, [source.buffer], result.buffer, form=form)
+
+
+def largest(*values: Array) -> int:
+    """
+    The largest magnitude.
+    """
+    return max(abs(int(end)) for v in values for end in (v.min(), v.max()))
+
+
+def fits_32(source: Numbers, slopes: Sequence[Array], offsets: Sequence[Array], shift: int) -> bool:
+    """
+    Whether 32 bits hold every result of pieces, with the half that rounds a shift to the right.
+    """
+    most = largest(*slopes) * widths.magnitude(source.format) + largest(*offsets)
+    return 0 < shift < 32 and most + (1 << shift) < 1 << 31
+
+
+def digits(source: Numbers, parameters: Sequence[Array], shift: int) -> Array | None:
+    """
+    The pieces [C, 5] of functions k, a0, b0, a1, b1 of 16-bit numbers, as the kernel for products of digits reads them:
+    slopes have a digit for x and one for x 2^up. None where a slope needs more, or a result before the shift more than
+    32 bits.
+    """
+    up = 16 - widths.signed(source.format).width
+    if source.buffer.dtype != np.int16 or not 0 < shift < 31:
+        return None
+    k, a0, b0, a1, b1 = (v.astype(np.int64) for v in parameters)
+    low, high, half = source.format.low, source.format.high, 1 << (shift - 1)
+    limit, never = limits_within(k, source), k > high
+    a1, b1 = np.where(never, a0, a1), np.where(never, b0, b1)
+    if largest(a0, a1) >= 1 << (15 + up) or not fits_32(source, (a0, a1), (b0, b1), shift):
+        return None
+    slopes = [(a >> up << 16) + (a & ((1 << up) - 1)) for a in (a0, a1)]
+    start = np.where(never, low, limit) << (16 + up)
+    return np.stack([start, slopes[0], b0 + half, slopes[1], b1 + half], axis=1).astype(np.int32)
+
+
+def width_needed(source: Numbers, table: Array, shift: int, result: Format) -> int:
+    """
+    The width of a result, or 16 bits if all values that such pieces take have it.
+    """
+    up = 16 - widths.signed(source.format).width
+    digits, low, high = table.astype(np.int64), source.format.low, source.format.high
+    limit, values = digits[:, 0] >> (16 + up), list[Array]()
+    for piece, ends in ((1, (low, np.maximum(limit - 1, low))), (3, (limit, high))):
+        slope = ((digits[:, piece] >> 16) << up) + (digits[:, piece] & 0xFFFF)
+        values += [(slope * x + digits[:, piece + 1]) >> shift for x in ends]
+    found = np.stack(values)
+    return 16 if found.min() >= result.low and found.max() <= result.high else result.width
 
 
 @kernel.register
@@ -85,9 +148,14 @@ def piecewise_linear(op: blend.PiecewiseLinearOp, plan: Plan) -> None:
     result = plan.make_numbers(op, name)
     frac = blend.element_format(blend.tensor_type(op.offset0).element_type).frac
     k, a0, b0, a1, b1 = (along(constant_value(p), source, op.axis) for p in op.parameters)
+    shift = frac - result.format.frac
+    half_up = op.rounding.data is Rounding.HALF_UP
+    table = digits(source, (k, a0, b0, a1, b1), shift) if half_up and result.buffer.dtype == np.int16 else None
     slopes, offsets = format_of(np.stack([a0, a1])), format_of(np.stack([b0, b1]), frac)
     slopes = Format(slopes.width, frac - source.format.frac)
     wide = exact(widths.piece(source.format, slopes, offsets), result.format.frac)
+    if fits_32(source, (a0, a1), (b0, b1), shift):
+        wide = np.dtype(np.int32)
     slope, offset = narrowed(np.stack([a0, a1])), narrowed(np.stack([b0, b1]))
     values = narrowed(limits_within(k, source)), slope[0], offset[0], slope[1], offset[1]
     tables = [plan.table(f"{name}_{p}", v) for p, v in zip(("k", "a0", "b0", "a1", "b1"), values, strict=True)]
@@ -95,6 +163,9 @@ def piecewise_linear(op: blend.PiecewiseLinearOp, plan: Plan) -> None:
     text = call("piecewise", template, source.buffer.name, *tables, name)
 
     def block(value: str, _: Buffer) -> str:
+        if table is not None:
+            up, width = 16 - widths.signed(source.format).width, width_needed(source, table, shift, result.format)
+            return f"blendir::piecewise<{up}, {shift}, {width}>({value}, {plan.table(f'{name}_pieces', table)} + o * 5)"
         kinds = ", ".join(map(spelled, (wide, settle(frac, result.format, op.rounding.data), result.buffer.dtype)))
         return f"blendir::piecewise<{kinds}>({', '.join([value, *(f'{table}[o]' for table in tables)])})"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from blendir.backends.cpu.plan import Plan, kernel
 from blendir.backends.cpu.rules.text import call, window
-from blendir.backends.cpu.storage import PLANES, Bits, Numbers
+from blendir.backends.cpu.storage import LANES, PLANES, Bits, Numbers
 from blendir.dialects import blend
 from blendir.dialects.blend import tensor_type
 from blendir.errors import UserError
@@ -52,11 +52,29 @@ def reshape(op: blend.ReshapeOp, plan: Plan) -> None:
     plan.alias(op, Bits(source.buffer, shape, planes))
 
 
+def swapped(shape: Sequence[int], order: Sequence[int]) -> tuple[int, int, int] | None:
+    """
+    A permutation of axes as one of [outer][a][b] to [outer][b][a]; None where it is no such.
+    """
+    same = next((i for i, d in enumerate(order) if d != i), len(order))
+    split = next((i for i in range(same, len(order)) if order[i] == same), same)
+    if list(order) != [*range(same), *order[same:split], *range(same, same + len(order) - split)]:
+        return None
+    if list(order[same:split]) != list(range(same + len(order) - split, len(order))):
+        return None
+    middle = same + len(order) - split
+    return math.prod(shape[:same]), math.prod(shape[same:middle]), math.prod(shape[middle:])
+
+
 @kernel.register
 def transpose(op: blend.TransposeOp, plan: Plan) -> None:
     source, name = plan.numbers(op.input), plan.name(op)
     result = same(op, plan, name)
     order = [d - 1 for d in op.permutation.get_values()[1:]]
+    if (swap := swapped(source.shape, order)) is not None and not any(n % LANES for n in swap[1:]):
+        if source.buffer.dtype.itemsize == 2:
+            plan.step(op, call("transpose", swap, source.buffer.name, name), [source.buffer], result.buffer)
+            return
     places = np.arange(math.prod(source.shape)).reshape(source.shape).transpose(order)
     table = plan.table(f"{name}_from", places.reshape(-1), np.int32)
     text = call("permute", (places.size,), source.buffer.name, table, name)

@@ -13,14 +13,17 @@ import numpy as np
 from blendir import widths
 from blendir.backends.cpu.plan import Form, Plan, kernel
 from blendir.backends.cpu.rules.text import call, exact, settle, window
+from blendir.backends.cpu.rules.weights import ROWS, in_lanes, in_pairs, in_rows
 from blendir.backends.cpu.storage import LANES, PLANE_BITS, Array, Bits, Buffer, Numbers, format_of, narrowed
 from blendir.dialects import blend
 from blendir.dialects.blend import constant_value, element_format, tensor_type
 from blendir.interpreter.kernels import border_map
-from blendir.numerics import Format, PadMode, WindowAxis
+from blendir.numerics import Format, PadMode, Rounding, WindowAxis
 
-ROWS = 4
-"""Outputs whose weights meet a column at once; `products.hpp` says the same."""
+TILE_WORDS, TILE_LANES = 4, 32
+"""Words of a tile, and the vectors that hold it and its neighbor; `tiles.hpp` says the same."""
+TILE_FROM = 12
+"""Words of a product from which on matrix tiles are faster than counts."""
 POINT = WindowAxis(1), WindowAxis(1)
 """The windows of a linear layer."""
 
@@ -70,9 +73,10 @@ class Geometry:
     @property
     def lanes_are_outputs(self) -> bool:
         """
-        Whether fewer vectors are needed if outputs lie side by side, not pixels.
+        Whether far fewer vectors are needed if outputs lie side by side, not pixels: these cost less each.
         """
-        return self.groups == 1 and self.pixels * -(-self.outputs // LANES) < -(-self.pixels // LANES) * self.outputs
+        across, along = -(-self.outputs // LANES) * self.pixels, -(-self.pixels // LANES) * self.outputs
+        return self.groups == 1 and 3 * across < 2 * along
 
     def inside(self) -> Array:
         """
@@ -98,37 +102,6 @@ class Geometry:
             blocks = values[:, places].reshape(self.outputs, count, LANES).transpose(1, 0, 2)
         found, which = np.unique(blocks, axis=0, return_inverse=True)
         return found, which.reshape(-1)
-
-
-def in_rows(weights: Array, groups: int) -> Array:
-    """
-    Weights [O, T] as [O / ROWS, T, ROWS], group by group.
-    """
-    outputs, taps = weights.shape
-    each = outputs // groups
-    steps = -(-each // ROWS)
-    full = np.zeros((groups, steps * ROWS, taps), weights.dtype)
-    full[:, :each] = weights.reshape(groups, each, taps)
-    return full.reshape(groups * steps, ROWS, taps).transpose(0, 2, 1)
-
-
-def in_lanes(weights: Array) -> Array:
-    """
-    Weights [O, T] as [O / LANES, T, LANES].
-    """
-    outputs, taps = weights.shape
-    full = np.zeros((-(-outputs // LANES) * LANES, taps), weights.dtype)
-    full[:outputs] = weights
-    return full.reshape(-1, LANES, taps).transpose(0, 2, 1)
-
-
-def in_pairs(weights: Array) -> Array:
-    """
-    16-bit numbers [O, T] as pairs of taps in 32 bits.
-    """
-    full = np.zeros((len(weights), -(-weights.shape[1] // 2) * 2), np.int16)
-    full[:, : weights.shape[1]] = weights
-    return full.view(np.uint32)
 
 
 def scratch(plan: Plan, name: str, geometry: Geometry, dtype: np.dtype[Any], plain: bool, more: int) -> list[Buffer]:
@@ -235,7 +208,10 @@ def products_of_bits(
     result.buffer.dtype = dtype
     found, which = geometry.classes(base)
     shape, plain = window(geometry.size, geometry.axes), is_plain(geometry)
-    more = 0 if groups.mask is None else groups.part * geometry.taps
+    taps = geometry.planes * geometry.taps
+    tiled = groups.count == 1 and dtype == np.int16 and not geometry.lanes_are_outputs and taps >= TILE_FROM
+    more = TILE_LANES * -(-taps // TILE_WORDS) if tiled else 0
+    more = more if groups.mask is None else groups.part * geometry.taps
     space = scratch(plan, name, geometry, source.buffer.dtype, plain, more)
     padding = "nullptr" if plain else space[0].name
     tables = (
@@ -255,7 +231,11 @@ def products_of_bits(
         mask = "nullptr" if groups.mask is None else plan.table(f"{name}_mask", groups.mask)
         weights = plan.table(f"{name}_weights", in_rows(bits, groups.count).astype(np.uint32) * 0x10001)
         template = shape, geometry.planes, groups.part, geometry.outputs, groups.count, dtype
-        head = call("binary_conv", template, source.buffer.name, pads, start, mask, weights, *tables)
+        tiles = "nullptr"
+        if tiled:
+            parts = taps, geometry.outputs, ROWS
+            tiles = plan.prepare(f"{name}_tiles", call("tile_weights", parts, weights))
+        head = call("binary_conv", template, source.buffer.name, pads, start, mask, weights, tiles, *tables)
         text, form = stored(head, geometry, name)
     plan.step(op, text, [source.buffer], result.buffer, *space, form=form)
 
@@ -301,14 +281,17 @@ def arithmetic(source: Format, weight: Format, row: int, pairs: bool) -> Arithme
     return Arithmetic(element, total, f"blendir::Numbers<{element.name}_t, {total.name}_t>")
 
 
-def low_bits(source: Format, weight: Format, row: int) -> int | None:
+def low_bits(source: Format, weight: Format, row: int, most: int, shift: int) -> int | None:
     """
-    How many lower bits of wide numbers are summed apart, so that both sums fit 32 bits; None where it is not possible.
+    How many lower bits of wide numbers are summed apart, so that sums with a bias of at most `most` and their carries
+    fit 32 bits, before a shift; None where it is not possible.
     """
-    bits = min(15, 31 - row.bit_length())
-    most = (widths.magnitude(source) >> max(bits, 0)) + 1
-    fits = weight.width <= 16 and bits > 0 and most < 1 << 15 and most * row < 1 << 31
-    return bits if fits and source.signed and source.width <= 32 else None
+    bits = min(15, 31 - row.bit_length(), shift)
+    if bits <= 0 or shift - bits > 31 or weight.width > 16 or not source.signed or source.width > 32:
+        return None
+    above = (widths.magnitude(source) >> bits) + 1
+    fits = ((1 << bits) - 1) * row + (1 << bits) < 1 << 31
+    return bits if fits and above < 1 << 15 and above * row + (most >> bits) + (1 << (32 - bits)) < 1 << 31 else None
 
 
 @kernel.register
@@ -363,13 +346,19 @@ def products_of_numbers(
     )
     pads = plan.table(f"{name}_outside", outside, how.element)
     sums, windows = (how.kind, how.total, wide, settled), (window(geometry.size, geometry.axes), geometry.planes)
-    low = low_bits(source.format, found, row) if how.total.itemsize == 8 and groups.count == 1 else None
-    if low is not None and not geometry.lanes_are_outputs and wide.itemsize == 8:
+    shift, half_up = frac - result.format.frac, op.rounding.data is Rounding.HALF_UP
+    low = None
+    if wide.itemsize == 8 and half_up and groups.count == 1 and not geometry.lanes_are_outputs:
+        low = low_bits(source.format, found, row, int(np.abs(bias).max()) + (1 << max(shift - 1, 0)), shift)
+    if low is not None:
+        rounded = biases.astype(np.int64) + (1 << (shift - 1))
+        digits = np.stack([rounded >> low, rounded & ((1 << low) - 1)], axis=2)
+        plan.table(f"{name}_bias", digits, np.int32)
         parts = outside.astype(np.int64)
         pads = plan.table(f"{name}_outside", np.stack([parts >> low, parts & ((1 << low) - 1)]), np.int16)
         weights = plan.table(f"{name}_weights", in_rows(in_pairs(weight), 1))
         both = scratch(plan, name, replace(geometry, planes=2 * geometry.planes), np.dtype(np.int16), False, 2)
-        shape = low, wide, settled, result.buffer.dtype, *windows, geometry.outputs
+        shape = low, shift, result.format.width, result.buffer.dtype, *windows, geometry.outputs
         memory = *tables[:2], *(buffer.name for buffer in both)
         text, form = stored(call("wide_conv", shape, source.buffer.name, pads, weights, *memory), geometry, name)
         plan.step(op, text, [source.buffer], result.buffer, *both, form=form)

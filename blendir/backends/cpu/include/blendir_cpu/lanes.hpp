@@ -2,6 +2,7 @@
 #ifndef BLENDIR_CPU_LANES_HPP
 #define BLENDIR_CPU_LANES_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -42,6 +43,81 @@ BLENDIR_INLINE lanes load(const std::uint16_t* p) { return get<lanes>(p); }
 
 /// Every lane is one 16-bit half of `both`, which holds it twice.
 BLENDIR_INLINE lanes splat(std::uint32_t both) { return (lanes)((pairs){} + both); }
+
+typedef std::int32_t sums __attribute__((vector_size(64)));
+
+/// Half of the pairs (a, b) of lanes. Which lanes are in which half is the machine's choice; `narrowed` undoes it.
+template <int HALF>
+BLENDIR_INLINE pairs paired(lanes a, lanes b) {
+#if defined(__AVX512BW__)
+  const __m512i x = (__m512i)a, y = (__m512i)b;
+  return (pairs)(HALF ? _mm512_unpackhi_epi16(x, y) : _mm512_unpacklo_epi16(x, y));
+#else
+  typedef std::uint16_t half __attribute__((vector_size(32)));
+  half x, y;
+  std::memcpy(&x, (const char*)&a + 32 * HALF, 32);
+  std::memcpy(&y, (const char*)&b + 32 * HALF, 32);
+  return __builtin_convertvector(x, pairs) | __builtin_convertvector(y, pairs) << 16;
+#endif
+}
+
+/// Two vectors of sums in the order of `paired` as lanes, saturated to 16 bits.
+BLENDIR_INLINE lanes narrowed(sums low, sums high) {
+#if defined(__AVX512BW__)
+  return (lanes)_mm512_packs_epi32((__m512i)low, (__m512i)high);
+#else
+  typedef std::int16_t half __attribute__((vector_size(32)));
+  lanes y;
+  for (int h = 0; h < 2; ++h) {
+    sums v = h ? high : low;
+    v = v > 32767 ? sums{} + 32767 : v;
+    v = v < -32768 ? sums{} - 32768 : v;
+    const half part = __builtin_convertvector(v, half);
+    std::memcpy((char*)&y + 32 * h, &part, 32);
+  }
+  return y;
+#endif
+}
+
+/// Lanes of a and b by turns, in their order: to[0] and to[1].
+BLENDIR_INLINE void by_turns(lanes a, lanes b, lanes* to) {
+#if defined(__AVX512BW__)
+  lanes low, high;
+  for (int n = 0; n < 32; ++n) {
+    low[n] = std::uint16_t(n / 2 + n % 2 * 32);
+    high[n] = std::uint16_t(n / 2 + n % 2 * 32 + 16);
+  }
+  to[0] = (lanes)_mm512_permutex2var_epi16((__m512i)a, (__m512i)low, (__m512i)b);
+  to[1] = (lanes)_mm512_permutex2var_epi16((__m512i)a, (__m512i)high, (__m512i)b);
+#else
+  std::uint16_t both[64];
+  for (int n = 0; n < 32; ++n) {
+    both[2 * n] = a[n];
+    both[2 * n + 1] = b[n];
+  }
+  std::memcpy(to, both, sizeof both);
+#endif
+}
+
+/// acc + the products of 16 pairs of 16-bit numbers.
+BLENDIR_INLINE sums multiply_pairs(sums acc, pairs x, pairs w) {
+#if defined(__AVX512VNNI__)
+  return (sums)_mm512_dpwssd_epi32((__m512i)acc, (__m512i)x, (__m512i)w);
+#elif defined(__AVX512BW__)
+  return acc + (sums)_mm512_madd_epi16((__m512i)x, (__m512i)w);
+#elif defined(__AVX2__)
+  __m256i a[2], b[2];
+  std::memcpy(a, &x, sizeof x);
+  std::memcpy(b, &w, sizeof w);
+  for (int i = 0; i < 2; ++i) a[i] = _mm256_madd_epi16(a[i], b[i]);
+  sums product;
+  std::memcpy(&product, a, sizeof a);
+  return acc + product;
+#else
+  const sums xs = (sums)x, ws = (sums)w;
+  return acc + ((sums)(x << 16) >> 16) * ((sums)(w << 16) >> 16) + (xs >> 16) * (ws >> 16);
+#endif
+}
 
 /// The number of set bits of each lane.
 BLENDIR_INLINE lanes popcount(lanes v) {
@@ -96,20 +172,27 @@ struct Settle {
     return Y(v);
   }
 
-  /// The same of a vector, whose numbers stay as wide.
+  static constexpr int WIDTH = W;
+
+  /// The same of a vector, whose numbers stay as wide, before they are saturated.
   template <class Exact, class V>
-  static BLENDIR_INLINE V of(V v) {
+  static BLENDIR_INLINE V rounded(V v) {
     constexpr int bits = 8 * sizeof(Exact);
     if constexpr (SHIFT >= bits) {
       return V{};
     } else if constexpr (SHIFT > 0) {
       constexpr Exact half = Exact(1) << (SHIFT - 1);
       if constexpr (EVEN) v += ((v >> SHIFT) & 1) - 1;
-      v = (v + half) >> SHIFT;
+      return (v + half) >> SHIFT;
     } else {
-      v <<= -SHIFT;
+      return v << -SHIFT;
     }
-    if constexpr (W < bits) {
+  }
+
+  template <class Exact, class V>
+  static BLENDIR_INLINE V of(V v) {
+    v = rounded<Exact>(v);
+    if constexpr (W < 8 * sizeof(Exact)) {
       constexpr Exact high = (Exact(1) << (W - 1)) - 1, low = -high - 1;
       v = v > high ? V{} + high : v;
       v = v < low ? V{} + low : v;
@@ -160,17 +243,30 @@ BLENDIR_INLINE typename Wide<Exact>::type widened(const X* x, int i) {
   return __builtin_convertvector(get<narrow>(x + i * Wide<Exact>::COUNT), typename Wide<Exact>::type);
 }
 
+/// Numbers of 16 bits, saturated to W.
+template <int W>
+BLENDIR_INLINE Block<std::int16_t> saturated(lanes v) {
+  typedef typename Narrow<std::int16_t, LANES>::type numbers;
+  numbers y = (numbers)v;
+  if constexpr (W < 16) {
+    const numbers high = numbers{} + std::int16_t((1 << (W - 1)) - 1), low = ~high;
+    y = y > high ? high : y;
+    y = y < low ? low : y;
+  }
+  Block<std::int16_t> block;
+  put(y, block.v);
+  return block;
+}
+
 /// A block whose part i is part(i), settled.
 template <class Exact, class S, class Y, class Parts>
 BLENDIR_INLINE Block<Y> settled(Parts part) {
   typedef typename Narrow<Y, Wide<Exact>::COUNT>::type narrow;
   Block<Y> y;
-#if defined(__AVX512F__)
+#if defined(__AVX512BW__)
   if constexpr (std::is_same<Exact, std::int32_t>::value && std::is_same<Y, std::int16_t>::value) {
-    const __m256i low = _mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)S::template of<Exact>(part(0)));
-    const __m256i high = _mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)S::template of<Exact>(part(1)));
-    put<lanes>((lanes)_mm512_maskz_inserti64x4(0xff, _mm512_zextsi256_si512(low), high, 1), y.v);
-    return y;
+    const __m512i both = (__m512i)narrowed(S::template rounded<Exact>(part(0)), S::template rounded<Exact>(part(1)));
+    return saturated<S::WIDTH>((lanes)_mm512_maskz_permutexvar_epi64(0xff, _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), both));
   }
 #endif
   for (int i = 0; i < Wide<Exact>::PARTS; ++i)

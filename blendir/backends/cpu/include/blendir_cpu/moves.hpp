@@ -28,6 +28,23 @@ inline void permute(const X* __restrict x, const std::int32_t* __restrict from, 
   for (int i = 0; i < N; ++i) y[i] = Y(x[from[i]]);
 }
 
+/// y[o][b][a] = x[o][a][b] of 16-bit numbers, in squares of LANES: five times, row i of the first half and row i of the
+/// second become one after the other, their numbers by turns.
+template <int OUTER, int A, int B, class X>
+inline void transpose(const X* __restrict x, X* __restrict y) {
+  static_assert(sizeof(X) == 2 && A % LANES == 0 && B % LANES == 0, "squares");
+  for (int o = 0; o < OUTER; ++o)
+    for (int a = 0; a < A; a += LANES)
+      for (int b = 0; b < B; b += LANES) {
+        lanes rows[2][LANES];
+        for (int i = 0; i < LANES; ++i) rows[0][i] = get<lanes>(x + (o * A + a + i) * B + b);
+        for (int step = 0; step < 5; ++step)
+          for (int i = 0; i < LANES / 2; ++i)
+            by_turns(rows[step % 2][i], rows[step % 2][i + LANES / 2], rows[1 - step % 2] + 2 * i);
+        for (int i = 0; i < LANES; ++i) put(rows[1][i], y + (o * B + b + i) * A + a);
+      }
+}
+
 /// y[i] = x[i].
 template <int N, class X, class Y>
 inline void copy(const X* __restrict x, Y* __restrict y) {

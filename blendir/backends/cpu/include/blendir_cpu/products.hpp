@@ -2,34 +2,12 @@
 #ifndef BLENDIR_CPU_PRODUCTS_HPP
 #define BLENDIR_CPU_PRODUCTS_HPP
 
-#include "windows.hpp"
+#include "tiles.hpp"
 
 namespace blendir {
 
-typedef std::int32_t sums __attribute__((vector_size(64)));
-
 /// Outputs that share the loads of a column.
 constexpr int ROWS = 4;
-
-/// acc + the products of 16 pairs of 16-bit numbers.
-BLENDIR_INLINE sums multiply_pairs(sums acc, pairs x, pairs w) {
-#if defined(__AVX512VNNI__)
-  return (sums)_mm512_dpwssd_epi32((__m512i)acc, (__m512i)x, (__m512i)w);
-#elif defined(__AVX512BW__)
-  return acc + (sums)_mm512_madd_epi16((__m512i)x, (__m512i)w);
-#elif defined(__AVX2__)
-  __m256i a[2], b[2];
-  std::memcpy(a, &x, sizeof x);
-  std::memcpy(b, &w, sizeof w);
-  for (int i = 0; i < 2; ++i) a[i] = _mm256_madd_epi16(a[i], b[i]);
-  sums product;
-  std::memcpy(&product, a, sizeof a);
-  return acc + product;
-#else
-  const sums xs = (sums)x, ws = (sums)w;
-  return acc + ((sums)(x << 16) >> 16) * ((sums)(w << 16) >> 16) + (xs >> 16) * (ws >> 16);
-#endif
-}
 
 /// Bits: counts[r] += popcount(column xor broadcast) over T words.
 struct Bits {
@@ -104,13 +82,11 @@ struct Numbers {
 /// Two columns after another become one of pairs, in place; a last single one gets zeros.
 template <int T>
 BLENDIR_INLINE void zip(std::int16_t* columns) {
-  for (int t = 0; t < (T + 1) / 2; ++t) {
-    std::int16_t both[2 * LANES];
-    for (int n = 0; n < LANES; ++n) {
-      both[2 * n] = columns[2 * t * LANES + n];
-      both[2 * n + 1] = 2 * t + 1 < T ? columns[(2 * t + 1) * LANES + n] : std::int16_t(0);
-    }
-    std::memcpy(columns + 2 * t * LANES, both, sizeof both);
+  for (int t = 0; t < T; t += 2) {
+    lanes both[2];
+    by_turns(get<lanes>(columns + t * LANES), t + 1 < T ? get<lanes>(columns + (t + 1) * LANES) : lanes{}, both);
+    put(both[0], columns + t * LANES);
+    put(both[1], columns + (t + 1) * LANES);
   }
 }
 
@@ -179,21 +155,26 @@ BLENDIR_INLINE void store_block(const Block<T>& x, T* plane, int p) {
 }
 
 /// Sums of +-1 from counts of unequal bits: base - 2 count; `then(output, pixel, block)` takes them. base:
-/// [classes][O][LANES].
-template <class G, int C, int PART, int O, int GROUPS, class V, class Then>
+/// [classes][O][LANES]. tiles: the weights for matrix tiles, or nullptr.
+template <class G, int C, int PART, int O, int GROUPS, class V, class Tiles, class Then>
 BLENDIR_INLINE void binary_conv(const std::uint16_t* x, const std::uint16_t* outside, const std::int32_t* start,
-                        const std::uint16_t* mask, const std::uint32_t* weights, const V* base,
-                        const std::uint16_t* classes, std::uint16_t* padding, std::uint16_t* space, Then then) {
-  pixel_products<Bits, G, C, PART, O, GROUPS, V>(
-      padded<G, C>(x, outside, padding), start, mask, weights, classes, space,
-      [=](int o, int p, int c, const V(&count)[LANES]) {
-        Block<V> v;
-        for (int i = 0; i < Wide<V>::PARTS; ++i) {
-          const auto part = widened<V>(base + (c * O + o) * LANES, i) - 2 * widened<V>(count, i);
-          put(part, v.v + i * Wide<V>::COUNT);
-        }
-        then(o, p, v);
-      });
+                        const std::uint16_t* mask, const std::uint32_t* weights, [[maybe_unused]] Tiles tiles,
+                        const V* base, const std::uint16_t* classes, std::uint16_t* padding, std::uint16_t* space,
+                        Then then) {
+  const auto finish = [=](int o, int p, int c, const V(&count)[LANES]) {
+    Block<V> v;
+    for (int i = 0; i < Wide<V>::PARTS; ++i) {
+      const auto part = widened<V>(base + (c * O + o) * LANES, i) - 2 * widened<V>(count, i);
+      put(part, v.v + i * Wide<V>::COUNT);
+    }
+    then(o, p, v);
+  };
+  const std::uint16_t* planes = padded<G, C>(x, outside, padding);
+#if defined(BLENDIR_TILES)
+  if constexpr (std::is_pointer<Tiles>::value)
+    if (tiles != nullptr) return tile_counts<G, C, O, V>(planes, *tiles, classes, space, finish);
+#endif
+  pixel_products<Bits, G, C, PART, O, GROUPS, V>(planes, start, mask, weights, classes, space, finish);
 }
 
 /// The same where lanes are outputs. base: [classes][O to a multiple of LANES].
@@ -224,14 +205,16 @@ BLENDIR_INLINE void fixed_conv(const X* x, const typename K::element* outside, c
       });
 }
 
-/// The same of numbers with more than 16 bits: those above the lower SHIFT and these are summed apart. outside: [2][C].
-template <int SHIFT, class Exact, class S, class Y, class G, int C, int O, class X, class B, class Then>
-inline void wide_conv(const X* x, const std::int16_t* outside, const std::uint32_t* weights, const B* bias,
+/// The same of numbers with more than 16 bits, rounded half up: those above the lower LOW and these are summed apart,
+/// and what the lower sum carries joins the upper one. outside: [2][C]; bias: [classes][O][2][LANES] with the half that
+/// rounds.
+template <int LOW, int SHIFT, int W, class Y, class G, int C, int O, class X, class Then>
+inline void wide_conv(const X* x, const std::int16_t* outside, const std::uint32_t* weights, const std::int32_t* bias,
                       const std::uint16_t* classes, std::int16_t* padding, std::int16_t* space, Then then) {
   constexpr int T = (C * G::TAPS + 1) / 2;
   std::int16_t* const low = space + 2 * T * LANES;
-  padded<G, C, SHIFT>(x, outside, padding);
-  padded<G, C, 0, (1 << SHIFT) - 1>(x, outside + C, padding + C * G::PITCH);
+  padded<G, C, LOW>(x, outside, padding);
+  padded<G, C, 0, (1 << LOW) - 1>(x, outside + C, padding + C * G::PITCH);
   for (int first = 0, block = 0; first < G::PIXELS; first += LANES, ++block) {
     columns<G, C>(padding, first, space);
     columns<G, C>(padding + C * G::PITCH, first, low);
@@ -243,11 +226,11 @@ inline void wide_conv(const X* x, const std::int16_t* outside, const std::uint32
       Pairs::sum<T, ROWS>(low, weights + s * T * ROWS, below);
       for (int r = 0; r < ROWS && s * ROWS + r < O; ++r) {
         const int o = s * ROWS + r;
-        const B* more = bias + (classes[block] * O + o) * LANES;
-        const Block<Y> v = settled<Exact, S, Y>([&](int i) {
-          return (widened<Exact>(above[r], i) << SHIFT) + widened<Exact>(below[r], i) + widened<Exact>(more, i);
-        });
-        then(o, first, v);
+        const std::int32_t* more = bias + (classes[block] * O + o) * 2 * LANES;
+        then(o, first, settled<std::int32_t, Settle<0, false, W>, Y>([&](int i) {
+          const sums carry = (widened<std::int32_t>(below[r], i) + widened<std::int32_t>(more + LANES, i)) >> LOW;
+          return (widened<std::int32_t>(above[r], i) + widened<std::int32_t>(more, i) + carry) >> (SHIFT - LOW);
+        }));
       }
     }
   }

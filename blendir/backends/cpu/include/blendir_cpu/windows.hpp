@@ -36,7 +36,11 @@ BLENDIR_INLINE const E* padded(const X* __restrict x, const E* __restrict outsid
         }
         constexpr int end = G::LEFT + G::W < G::PW ? G::LEFT + G::W : G::PW;
         for (int j = 0; j < G::LEFT && j < G::PW; ++j) row[j] = outside[c];
-        for (int j = G::LEFT; j < end; ++j) row[j] = E(x[(c * G::H + y) * G::W + j - G::LEFT] >> SHIFT & MASK);
+        const X* from = x + (c * G::H + y) * G::W;
+        if constexpr (std::is_same<X, E>::value && MASK == -1 && SHIFT == 0 && end > G::LEFT)
+          std::memcpy(row + G::LEFT, from, (end - G::LEFT) * sizeof(E));
+        else
+          for (int j = G::LEFT; j < end; ++j) row[j] = E(from[j - G::LEFT] >> SHIFT & MASK);
         for (int j = end; j < G::PW; ++j) row[j] = outside[c];
       }
     return space;
@@ -99,8 +103,27 @@ BLENDIR_INLINE void pool(const X* __restrict x, X outside, Y none, X* __restrict
   }
 }
 
+/// Sums of windows two wide side by side: a word of 32 bits holds a row of one.
+template <class G, int C>
+BLENDIR_INLINE void sum_pool_of_pairs(const std::int16_t* x, std::int32_t* __restrict y) {
+  typedef std::int32_t word __attribute__((aligned(2), may_alias));
+  for (int c = 0; c < C; ++c)
+    for (int r = 0; r < G::OH; ++r)
+      for (int q = 0; q < G::OW; ++q) {
+        std::int32_t sum = 0;
+        for (int i = 0; i < G::KH; ++i) {
+          const std::int32_t both = reinterpret_cast<const word*>(x + (c * G::H + r * G::SY + i) * G::W)[q];
+          sum += std::int16_t(both) + (both >> 16);
+        }
+        y[c * G::PIXELS + r * G::OW + q] = sum;
+      }
+}
+
 template <class G, int C, class X, class Y>
 BLENDIR_INLINE void sum_pool(const X* x, X* space, Y* y) {
+  constexpr bool pairs = G::PLAIN && G::KW == 2 && G::SX == 2 && G::DX == 1 && G::DY == 1 && G::W == 2 * G::OW;
+  if constexpr (pairs && std::is_same<X, std::int16_t>::value && std::is_same<Y, std::int32_t>::value)
+    return sum_pool_of_pairs<G, C>(x, y);
   pool<G, C>(x, X(0), Y(0), space, y, [](Y a, X b) { return Y(a + b); });
 }
 
