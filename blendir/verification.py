@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from blendir.backends.cpu.native import Native
-from blendir.backends.design import frame_order, layer_results
+from blendir.backends.design import in_tensor_order, layer_results
 from blendir.backends.engines import Engine, require_engine
 from blendir.backends.folder import integer_stages, read_report, target_of
 from blendir.backends.target import Program, Target, Trace
@@ -107,7 +107,7 @@ def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     def observe(op: Operation, index: int, value: Array) -> None:
         for process, result, layer in layer_results([op]):
             if result == index:
-                parts.add(op, index, layer, value.reshape(len(value), -1)[:, frame_order(process, index)])
+                parts.add(op, index, layer, in_tensor_order(value, process, index))
 
     output = run_module(module, x, observe)
     return parts.trace(), output
