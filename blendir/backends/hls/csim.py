@@ -24,7 +24,7 @@ from blendir.packing import unpack_beats
 
 WARNINGS = ("-pedantic", "-Wall", "-Wno-unknown-pragmas", "-Werror")
 FLAGS = ("-std=c++14", *WARNINGS, "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-march=native")
-"""As in the Makefile. With -O3 g++ unrolls the short loops that it vectorizes here, and takes three times as long."""
+"""As in the Makefile. With -O3 g++ unrolls the short loops that it vectorizes here, which is slower."""
 Array = NDArray[Any]
 CHAINED = 4
 """Frames without a gap, as hardware takes them; unbounded FIFOs hold this many."""
