@@ -114,16 +114,33 @@ def pack_beats(values: NDArray[Any], width: int) -> NDArray[np.uint8]:
     return np.packbits(lanes.astype(np.uint8).reshape(*values.shape[:-1], -1), axis=-1, bitorder="little")
 
 
-def unpack_beats(data: NDArray[np.uint8], width: int, elements: int, signed: bool) -> NDArray[np.int64]:
+def unpack_beats(data: NDArray[np.uint8], width: int, elements: int, signed: bool) -> NDArray[Any]:
     """
-    The inverse of `pack_beats`: uint8 [.., bytes] to int64 [.., elements].
+    The inverse of `pack_beats`: uint8 [.., bytes] to [.., elements], as the narrowest integers; as int64 above 32 bits.
     """
-    if width in (8, 16, 32, 64) and data.shape[-1] * 8 == width * elements:
-        kind = f"<{'i' if signed else 'u'}{width // 8}"
-        return np.ascontiguousarray(data).view(kind).astype(np.int64)
-    lanes = np.unpackbits(data, axis=-1, bitorder="little")[..., : width * elements]
-    lanes = lanes.reshape(*data.shape[:-1], elements, width).astype(np.int64)
-    values = (lanes << np.arange(width)).sum(axis=-1)
-    if signed and width < 64:
-        values -= (values >> (width - 1)) << width
+    size = next(size for size in (8, 16, 32, 64) if width <= size)
+    values = np.empty((*data.shape[:-1], elements), f"{'i' if signed or size == 64 else 'u'}{size // 8}")
+    if size == width and data.shape[-1] * 8 == width * elements:
+        return np.ascontiguousarray(data).view(values.dtype)
+    for j in range(elements):
+        values[..., j] = bit_field(data, j * width, width, signed)
     return values
+
+
+def bit_field(data: NDArray[np.uint8], offset: int, width: int, signed: bool) -> NDArray[Any]:
+    """
+    `width` bits from bit `offset` of little-endian bytes [.., bytes], as integers [..].
+    """
+    start, skipped = divmod(offset, 8)
+    if skipped + width > 64:  # nine bytes
+        low = bit_field(data, offset, 64 - skipped, False)
+        high = bit_field(data, offset + 64 - skipped, width + skipped - 64, signed)
+        return low.astype(np.int64) | high.astype(np.int64) << (64 - skipped)
+    size = next(size for size in (8, 16, 32, 64) if skipped + width <= size)
+    part = data[..., start : start + (skipped + width + 7) // 8]
+    if part.shape[-1] * 8 < size:
+        filled = np.zeros((*part.shape[:-1], size // 8), np.uint8)
+        filled[..., : part.shape[-1]] = part
+        part = filled
+    words = np.ascontiguousarray(part).view(f"<{'i' if signed else 'u'}{size // 8}")[..., 0]
+    return words << (size - skipped - width) >> (size - width)

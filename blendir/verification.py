@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from blendir.backends.cpu.native import Native
-from blendir.backends.design import frame_order, layer_results
+from blendir.backends.design import in_tensor_order, layer_results
 from blendir.backends.engines import Engine, require_engine
 from blendir.backends.folder import integer_stages, read_report, target_of
 from blendir.backends.target import Program, Target, Trace
@@ -27,6 +28,7 @@ from blendir.interpreter import run_module
 from blendir.interpreter.run import Outputs, chunks, frames_at_once, listed
 
 Array = NDArray[Any]
+T = TypeVar("T")
 INTERPRETED = 64
 """The first frames, which the interpreter runs where compiled code runs all."""
 NATIVE = "native"
@@ -107,7 +109,7 @@ def stream_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     def observe(op: Operation, index: int, value: Array) -> None:
         for process, result, layer in layer_results([op]):
             if result == index:
-                parts.add(op, index, layer, value.reshape(len(value), -1)[:, frame_order(process, index)])
+                parts.add(op, index, layer, in_tensor_order(value, process, index))
 
     output = run_module(module, x, observe)
     return parts.trace(), output
@@ -179,15 +181,13 @@ def verify(
     outcome = Verification()
     shapes = layer_shapes(stages["fixed"])
     with tempfile.TemporaryDirectory(prefix="blendir-verify-") as record:
-        program = None
-        if engine != "interpreter":
-            target.require_tools()
-            program = target.program(stages[target.stage], folder, Path(record))
-        net = Native(stages["fixed"]) if engine == "native" else None
-        for part in chunks(np.asarray(x), frames_at_once(stages["fixed"])):
+        net, program = built(target, stages, folder, Path(record), engine)
+        parts = list(chunks(np.asarray(x), frames_at_once(stages["fixed"])))
+        recorded = ahead(program.trace, parts) if program is not None else None
+        for part in parts:
             interpreted = net is None or outcome.images < INTERPRETED
             reference, output = tensor_trace(stages["fixed"], part) if net is None or interpreted else net.trace(part)
-            for stage, (trace, y) in others(target, stages, net, program, part, interpreted):
+            for stage, (trace, y) in others(target, stages, net, recorded, part, interpreted):
                 found, first = compare(reference, trace, shapes, stage, outcome.images)
                 found.mismatches += wrong_outputs(y, output)
                 total = outcome.comparisons.setdefault(stage, Comparison(stage, found.layers))
@@ -199,11 +199,40 @@ def verify(
     return outcome
 
 
+def built(
+    target: Target, stages: Mapping[str, ModuleOp], folder: Path, record: Path, engine: Engine
+) -> tuple[Native | None, Program | None]:
+    """
+    Compiled code and the program that an engine needs, built side by side.
+    """
+    if engine == "interpreter":
+        return None, None
+    target.require_tools()
+    with ThreadPoolExecutor(1) as pool:
+        program = pool.submit(target.program, stages[target.stage], folder, record)
+        net = Native(stages["fixed"]) if engine == "native" else None
+        return net, program.result()
+
+
+def ahead(work: Callable[[Array], T], parts: Iterable[Array]) -> Iterator[T]:
+    """
+    What a function makes of each part; a thread is at the next one while the caller uses what it made of the last.
+    """
+    waiting: Future[T] | None = None
+    with ThreadPoolExecutor(1) as pool:
+        for part in parts:
+            last, waiting = waiting, pool.submit(work, part)
+            if last is not None:
+                yield last.result()
+        if waiting is not None:
+            yield waiting.result()
+
+
 def others(
     target: Target,
     stages: Mapping[str, ModuleOp],
     net: Native | None,
-    program: Program | None,
+    recorded: Iterator[tuple[Trace, Outputs]] | None,
     x: Array,
     interpreted: bool,
 ) -> Iterator[tuple[str, tuple[Trace, Outputs]]]:
@@ -216,5 +245,5 @@ def others(
                 yield stage, trace(stages[stage], x)
         if net is not None:
             yield NATIVE, net.trace(x)
-    if program is not None:
-        yield target.language, program.trace(x)
+    if recorded is not None:
+        yield target.language, next(recorded)

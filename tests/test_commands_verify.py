@@ -4,6 +4,7 @@
 
 import json
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from blendir.tools import demo
 from blendir.tools import zoo as zoo_costs
 from blendir.tools.counts import count
 from blendir.tools.inputs import load_model
-from blendir.verification import Comparison, Divergence, Verification, compare
+from blendir.verification import Comparison, Divergence, Verification, ahead, compare
 
 
 def test_verify_fine(here: Path):
@@ -66,6 +67,15 @@ def test_verify_names_the_first_divergence(here: Path):
     place = r"image \d+, channel 2, row \d+, column \d+: \d instead of \d"
     line = rf"blendir: \[packed\] differs from \[fixed\] at \S+ \(blend.threshold\), {place}"
     assert re.fullmatch(line, result.stderr.strip())
+
+
+def test_parts_are_computed_ahead_and_come_in_their_order():
+    assert list(ahead(lambda part: 2 * int(part), np.arange(3))) == [0, 2, 4]
+    assert list(ahead(int, [])) == []
+    second = threading.Event()
+    found = ahead(lambda part: second.set() if part else None, np.arange(2))
+    next(found)
+    assert second.wait(60)
 
 
 def test_places_in_words_are_channels_and_further_layers_do_not_count():

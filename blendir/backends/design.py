@@ -108,7 +108,8 @@ class Design:
         written: list[bytes] = []
         for sink, result in zip(self.sinks, results, strict=True):
             kind, words = stream_type(sink.input), np.empty((len(result), result[0].size), np.int64)
-            words[:, frame_order(sink, 0)] = result.reshape(len(result), -1)
+            (places,) = in_tensor_order(np.arange(words.shape[1])[None], sink, 0)
+            words[:, places] = result.reshape(len(result), -1)
             written.append(pack_beats(words.reshape(-1, 1), output_bits(kind.format.width)).tobytes())
         return b"".join(written)
 
@@ -124,17 +125,18 @@ def beats_of(frames: Array, kind: StreamType) -> NDArray[np.uint8]:
     return pack_beats(beats, kind.format.width)
 
 
-def frame_order(op: ProcessOp, index: int) -> Array:
+def in_tensor_order(frames: Array, op: ProcessOp, index: int) -> Array:
     """
-    Where element i of a process's tensor lies in a frame of its stream.
+    Frames [N, ..] of a process's stream as [N, elements] in the order of its tensor.
     """
+    flat = frames.reshape(len(frames), -1)
     order = op.bit_order if isinstance(op, stream.ResidualOp) and index == 1 else op.order
+    if order is not None:
+        places = order.get_values()
+        return flat[:, np.array(places, np.int64)] if places else flat
     value = op.results[index] if op.results and index < len(op.results) else op.operands[0]
     kind = stream_type(value if hasattr(value.type, "length") else op.operands[0])
-    channels, pixels = kind.length.data, kind.positions
-    if order is not None:
-        return np.array(order.get_values() or range(channels * pixels), np.int64)
-    return (np.arange(pixels) * channels + np.arange(channels)[:, None]).reshape(-1)
+    return flat.reshape(len(flat), kind.positions, kind.length.data).swapaxes(1, 2).reshape(len(flat), -1)
 
 
 def layer_results(found: Iterable[Operation]) -> Iterator[tuple[ProcessOp, int, str]]:

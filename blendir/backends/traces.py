@@ -5,7 +5,7 @@ The result of every layer of a module of tensors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,10 @@ from blendir.dialects.blend import BlendOp, WordType, tensor_type
 from blendir.dialects.blend.shape import MoveOp
 from blendir.interpreter import run_module
 from blendir.interpreter.run import Outputs
-from blendir.packing import unpack_words
+from blendir.packing import WORD_BITS, unpack_words
 
 Array = NDArray[Any]
 Observer: TypeAlias = Callable[[Operation, int, Array], None]
-Run: TypeAlias = Callable[[ModuleOp, Array, Observer], Outputs]
 MOVES = (blend.ConstantOp, MoveOp)
 """Operations that are no layers."""
 
@@ -45,27 +44,39 @@ class Parts:
         """
         All frames of each layer.
         """
-        return {layer: np.concatenate(parts) for layer, parts in self.found.values()}
+        return {layer: parts[0] if len(parts) == 1 else np.concatenate(parts) for layer, parts in self.found.values()}
 
 
-def tensor_trace(module: ModuleOp, x: Array, run: Run = run_module) -> tuple[Trace, Outputs]:
+def is_layer(op: Operation) -> TypeGuard[BlendOp]:
+    """
+    Whether the results of an operation are those of a layer.
+    """
+    return isinstance(op, BlendOp) and not isinstance(op, MOVES)
+
+
+def used_lanes(op: Operation) -> list[int]:
+    """
+    The lanes of words that an operation computes; the others are 0 and no elements of its layer.
+    """
+    lanes = op.attributes.get("lanes")
+    if lanes is not None:
+        return list(lanes.get_values())  # pyright: ignore
+    words = tensor_type(op.results[0]).get_shape()[1]
+    return list(range(tensor_type(op.input).get_shape()[1] if isinstance(op, blend.ThresholdOp) else words * WORD_BITS))
+
+
+def tensor_trace(module: ModuleOp, x: Array) -> tuple[Trace, Outputs]:
     """
     The result of every layer at [fixed] or [packed], as [N, elements] in the order of the tensor, and what comes out.
-    `run` is what runs the module, by default the interpreter.
     """
     parts = Parts()
 
     def observe(op: Operation, index: int, value: Array) -> None:
-        if not isinstance(op, BlendOp) or isinstance(op, MOVES):
+        if not is_layer(op):
             return
         if isinstance(tensor_type(op.results[index]).element_type, WordType):
-            value = unpack_words(value, 1)
-            lanes = op.attributes.get("lanes")
-            if lanes is not None:
-                value = value[:, list(lanes.get_values())]  # pyright: ignore
-            elif isinstance(op, blend.ThresholdOp):
-                value = value[:, : tensor_type(op.input).get_shape()[1]]
+            value = unpack_words(value, 1)[:, used_lanes(op)]
         parts.add(op, index, op.layer_name, value)
 
-    output = run(module, x, observe)
+    output = run_module(module, x, observe)
     return parts.trace(), output

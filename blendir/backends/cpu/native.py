@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +21,7 @@ from blendir.backends.cpu.plan import Keep, plan_of
 from blendir.backends.cpu.print_cpp import source_files
 from blendir.backends.cpu.storage import Array, Bits
 from blendir.backends.target import Trace
-from blendir.backends.traces import Observer, tensor_trace
+from blendir.backends.traces import Observer, Parts, is_layer, used_lanes
 from blendir.dialects.blend import element_format, tensor_type
 from blendir.dialects.blend.types import PIXELS
 from blendir.errors import UserError
@@ -124,11 +124,19 @@ class Native:
         """
         if not isinstance(threads, int) or threads < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise UserError(f"threads should be a number from 1 on, got {threads}")
+        if observe is None:
+            return self._frames(x, threads)
+        return self._frames(x, 1, lambda keep, data: observe(keep.op, 0, as_interpreted(keep, data)))
+
+    def _frames(self, x: NDArray[Any], threads: int, see: Callable[[Keep, Array], None] | None = None) -> Outputs:
+        """
+        The same; see(what is kept, its frames as they lie in memory) is told the result of every operation.
+        """
         frames = self._encoded(np.asarray(x))
         count = len(frames)
         outputs = [np.empty((count, *value.shape), value.buffer.dtype) for value in self._outputs]
-        if observe is not None:
-            self._observe(frames, outputs, observe)
+        if see is not None:
+            self._kept(frames, outputs, see)
         elif threads == 1 or count < 2:
             self._part(frames, outputs, 0, count)
         else:
@@ -136,7 +144,8 @@ class Native:
             pool, parts = WORKERS.pool(threads - 1), list(pairwise(bounds))
             others = [pool.submit(self._part, frames, outputs, *part) for part in parts[1:]]
             self._part(frames, outputs, *parts[0])
-            wait(others)
+            for other in others:
+                other.result()
         return alone([decode_output(y, kind) for y, kind in zip(outputs, self._results, strict=True)])
 
     def _encoded(self, x: Array) -> Array:
@@ -151,9 +160,18 @@ class Native:
 
     def trace(self, x: NDArray[Any]) -> tuple[Trace, Outputs]:
         """
-        The integers of every layer, and the outputs.
+        The integers of every layer, as narrow as they lie in memory, and the outputs.
         """
-        return tensor_trace(self.module, x, lambda _, frames, observe: self(frames, observe=observe))
+        parts = Parts()
+
+        def see(keep: Keep, data: Array) -> None:
+            if is_layer(keep.op):
+                value = keep.value
+                found = value.lanes(data, used_lanes(keep.op)) if isinstance(value, Bits) else data
+                parts.add(keep.op, 0, keep.op.layer_name, found)
+
+        y = self._frames(x, 1, see)
+        return parts.trace(), y
 
     def _part(self, frames: Array, outputs: list[Array], start: int, end: int) -> None:
         """
@@ -166,7 +184,7 @@ class Native:
         self._run(*pointers(frames, outputs, start), ctypes.c_size_t(end - start), pointer(arena))
         self._arenas.append(arena)
 
-    def _observe(self, frames: Array, outputs: list[Array], observe: Observer) -> None:
+    def _kept(self, frames: Array, outputs: list[Array], see: Callable[[Keep, Array], None]) -> None:
         """
         The same, and the result of every operation.
         """
@@ -177,15 +195,16 @@ class Native:
             trace = np.empty((size, each.trace_bytes), np.uint8)
             run(*pointers(frames, outputs, start), ctypes.c_size_t(size), pointer(arena), pointer(trace))
             for keep in each.keeps:
-                observe(keep.op, 0, kept(keep, trace))
+                buffer = keep.value.buffer
+                data = np.ascontiguousarray(trace[:, keep.offset : keep.offset + buffer.bytes])
+                see(keep, data.view(buffer.dtype))
 
 
-def kept(keep: Keep, trace: NDArray[np.uint8]) -> Array:
+def as_interpreted(keep: Keep, data: Array) -> Array:
     """
-    A result of the frames of a trace, as the interpreter has it.
+    Frames of a result as the interpreter has it.
     """
     value = keep.value
-    data = np.ascontiguousarray(trace[:, keep.offset : keep.offset + value.buffer.bytes]).view(value.buffer.dtype)
     if isinstance(value, Bits):
         return value.words(data)
     width = element_format(tensor_type(keep.op.results[0]).element_type).width

@@ -5,6 +5,7 @@ How values lie in memory: numbers as the narrowest integers, in the order of the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +116,19 @@ class Bits:
         for index, plane in enumerate(self.planes):
             found[:, plane // PLANES] |= frames[:, index] << (plane % PLANES * PLANE_BITS)
         return found.reshape(len(data), *self.shape)
+
+    def lanes(self, data: Array, lanes: Sequence[int]) -> NDArray[np.uint8]:
+        """
+        Frames [N, ..] of planes as the bits of some lanes: 0 or 1, [N, lanes, pixels].
+        """
+        bits = np.unpackbits(data.view(np.uint8).reshape(-1), bitorder="little")
+        found = bits.reshape(len(data), len(self.planes), self.pixels, PLANE_BITS).swapaxes(2, 3)
+        if self.planes != tuple(range(len(self.planes))) or len(lanes) > len(self.planes) * PLANE_BITS:
+            spread = np.zeros((len(data), self.shape[0] * PLANES, *found.shape[2:]), np.uint8)
+            spread[:, list(self.planes)] = found
+            found = spread
+        found = found.reshape(len(data), -1, self.pixels)
+        return found[:, : len(lanes)] if list(lanes) == list(range(len(lanes))) else found[:, list(lanes)]
 
     def plane_bits(self, words: Array) -> NDArray[np.uint16]:
         """

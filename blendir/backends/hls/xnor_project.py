@@ -111,7 +111,7 @@ void binary_mvu_dsp(blendir::stream<blendir::bits<Cfg::SIMD> >& in,
       differ[pe] = at.first() ? count : sum_t(differ[pe] + count);
     }
     if (at.last()) out.write(blendir::binary_sums<Cfg>(differ, base, at.border(row_class, col_class)));
-    at.template step<1>();
+    at.template step<1, 1>();
   }
 }
 """

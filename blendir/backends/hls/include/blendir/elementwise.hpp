@@ -14,6 +14,8 @@ struct beat_plan {
   static_assert(Cfg::C % Cfg::G == 0, "the group divides the channels");
   static const int groups = Cfg::C / Cfg::G;
   static const long long beats = product_of(Cfg::P, groups);  // per frame
+  static const int run = run_of(groups);
+  static const long long runs = beats / run;
 };
 
 /// out = saturate_EO(round((a*x + b) / 2^SHIFT)), a and b those of x < k or of x >= k: entries 2*e
@@ -31,23 +33,33 @@ void piecewise_linear(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cf
 #pragma HLS array_partition variable=k complete dim=1
 #pragma HLS array_partition variable=a complete dim=1
 #pragma HLS array_partition variable=b complete dim=1
+  // A run is within what an entry serves, or one of entries that serve a beat each.
+  const int STEP = Cfg::HOLD == 1 ? run_of(Cfg::ENTRIES) : 1;
+  const int STAY = run_of(Cfg::HOLD), RUN = STEP * STAY;
   counter<Cfg::ENTRIES> entry = 0;
   counter<Cfg::HOLD> held = 0;
-  const count_t cycles = count_t(frames) * count_t(plan::beats);
-  for (count_t n = 0; n != cycles; ++n) {
+  const count_t runs = count_t(frames) * count_t(plan::beats / RUN);
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::G * Cfg::E> beat = in.read();
-    bits<Cfg::G * Cfg::EO> result = 0;
-    for (int g = 0; g < Cfg::G; ++g) {
+    bits<Cfg::G * Cfg::E> beats[RUN];
+    bits<Cfg::G * Cfg::EO> results[RUN];
+    read_run<RUN>(in, beats);
+    for (int r = 0; r < RUN; ++r) {
 #pragma HLS unroll
-      const num<input::width> x = input::get(beat, g);
-      const int piece = 2 * int(entry) + (x >= k[g][entry] ? 1 : 0);
-      const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a[g][piece], x);
-      const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b[g][piece]));
-      put<Cfg::EO>(result, g, narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
+      const int now = entry + r / STAY;
+      bits<Cfg::G * Cfg::EO> result = 0;
+      for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+        const num<input::width> x = input::get(beats[r], g);
+        const int piece = 2 * now + (x >= k[g][now] ? 1 : 0);
+        const num<PRODUCT> product = multiply<Cfg::AB, input::width>(a[g][piece], x);
+        const num<TOTAL> total = num<TOTAL>(num<TOTAL>(product) + num<TOTAL>(b[g][piece]));
+        put<Cfg::EO>(result, g, narrow<Cfg::EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
+      }
+      results[r] = result;
     }
-    out.write(result);
-    if (advance<Cfg::HOLD - 1>(held)) advance<Cfg::ENTRIES - 1>(entry);
+    write_run<RUN>(out, results);
+    if (advance<Cfg::HOLD - STAY, STAY>(held)) advance<Cfg::ENTRIES - STEP, STEP>(entry);
   }
 }
 
@@ -60,19 +72,26 @@ void threshold(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G>>& out,
   typedef element<Cfg::E, Cfg::IS_SIGNED != 0> input;
 #pragma HLS array_partition variable=t complete dim=1
 #pragma HLS array_partition variable=inv complete dim=1
+  const int RUN = plan::run;
   counter<plan::groups> cg = 0;
-  const count_t cycles = count_t(frames) * count_t(plan::beats);
-  for (count_t n = 0; n != cycles; ++n) {
+  const count_t runs = count_t(frames) * count_t(plan::runs);
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::G * Cfg::E> beat = in.read();
-    bits<Cfg::G> result = 0;
-    for (int g = 0; g < Cfg::G; ++g) {
+    bits<Cfg::G * Cfg::E> beats[RUN];
+    bits<Cfg::G> results[RUN];
+    read_run<RUN>(in, beats);
+    for (int r = 0; r < RUN; ++r) {
 #pragma HLS unroll
-      const bits<1> above = input::get(beat, g) >= t[g][cg];
-      put<1>(result, g, bits<1>(above ^ inv[g][cg]));
+      bits<Cfg::G> result = 0;
+      for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+        const bits<1> above = input::get(beats[r], g) >= t[g][cg + r];
+        put<1>(result, g, bits<1>(above ^ inv[g][cg + r]));
+      }
+      results[r] = result;
     }
-    out.write(result);
-    advance<plan::groups - 1>(cg);
+    write_run<RUN>(out, results);
+    advance<plan::groups - RUN, RUN>(cg);
   }
 }
 
@@ -91,18 +110,26 @@ inline num<Cfg::EO> aligned_sum(num<Cfg::EA> a, num<Cfg::EB> b) {
 template <typename Cfg>
 void add(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>& b,
          stream<bits<Cfg::G * Cfg::EO>>& out, unsigned frames) {
-  const count_t cycles = count_t(frames) * count_t(beat_plan<Cfg>::beats);
-  for (count_t n = 0; n != cycles; ++n) {
+  const int RUN = beat_plan<Cfg>::run;
+  const count_t runs = count_t(frames) * count_t(beat_plan<Cfg>::runs);
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::G * Cfg::EA> left = a.read();
-    const bits<Cfg::G * Cfg::EB> right = b.read();
-    bits<Cfg::G * Cfg::EO> result = 0;
-    for (int g = 0; g < Cfg::G; ++g) {
+    bits<Cfg::G * Cfg::EA> left[RUN];
+    bits<Cfg::G * Cfg::EB> right[RUN];
+    bits<Cfg::G * Cfg::EO> results[RUN];
+    read_run<RUN>(a, left);
+    read_run<RUN>(b, right);
+    for (int r = 0; r < RUN; ++r) {
 #pragma HLS unroll
-      put<Cfg::EO>(result, g,
-                   aligned_sum<Cfg>(get_signed<Cfg::EA>(left, g), get_signed<Cfg::EB>(right, g)));
+      bits<Cfg::G * Cfg::EO> result = 0;
+      for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+        put<Cfg::EO>(result, g, aligned_sum<Cfg>(get_signed<Cfg::EA>(left[r], g),
+                                                 get_signed<Cfg::EB>(right[r], g)));
+      }
+      results[r] = result;
     }
-    out.write(result);
+    write_run<RUN>(out, results);
   }
 }
 
@@ -115,25 +142,35 @@ void residual(stream<bits<Cfg::G * Cfg::EA>>& a, stream<bits<Cfg::G * Cfg::EB>>&
   typedef beat_plan<Cfg> plan;
 #pragma HLS array_partition variable=t complete dim=1
 #pragma HLS array_partition variable=inv complete dim=1
+  const int RUN = plan::run;
   counter<plan::groups> cg = 0;
-  const count_t cycles = count_t(frames) * count_t(plan::beats);
-  for (count_t n = 0; n != cycles; ++n) {
+  const count_t runs = count_t(frames) * count_t(plan::runs);
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::G * Cfg::EA> left = a.read();
-    const bits<Cfg::G * Cfg::EB> right = b.read();
-    bits<Cfg::G * Cfg::EO> sums = 0;
-    bits<Cfg::G> signs = 0;
-    for (int g = 0; g < Cfg::G; ++g) {
+    bits<Cfg::G * Cfg::EA> left[RUN];
+    bits<Cfg::G * Cfg::EB> right[RUN];
+    bits<Cfg::G * Cfg::EO> sums[RUN];
+    bits<Cfg::G> signs[RUN];
+    read_run<RUN>(a, left);
+    read_run<RUN>(b, right);
+    for (int r = 0; r < RUN; ++r) {
 #pragma HLS unroll
-      const num<Cfg::EO> value =
-          aligned_sum<Cfg>(get_signed<Cfg::EA>(left, g), get_signed<Cfg::EB>(right, g));
-      put<Cfg::EO>(sums, g, value);
-      const bits<1> above = value >= t[g][cg];
-      put<1>(signs, g, bits<1>(above ^ inv[g][cg]));
+      bits<Cfg::G * Cfg::EO> beat = 0;
+      bits<Cfg::G> above = 0;
+      for (int g = 0; g < Cfg::G; ++g) {
+#pragma HLS unroll
+        const num<Cfg::EO> value = aligned_sum<Cfg>(get_signed<Cfg::EA>(left[r], g),
+                                                    get_signed<Cfg::EB>(right[r], g));
+        put<Cfg::EO>(beat, g, value);
+        const bits<1> reached = value >= t[g][cg + r];
+        put<1>(above, g, bits<1>(reached ^ inv[g][cg + r]));
+      }
+      sums[r] = beat;
+      signs[r] = above;
     }
-    sum.write(sums);
-    bit.write(signs);
-    advance<plan::groups - 1>(cg);
+    write_run<RUN>(sum, sums);
+    write_run<RUN>(bit, signs);
+    advance<plan::groups - RUN, RUN>(cg);
   }
 }
 

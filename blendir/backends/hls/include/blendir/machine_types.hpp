@@ -173,9 +173,9 @@ inline std::uint64_t get_unsigned(const T& payload, int i) {
 }
 
 template <int E, typename T>
-inline std::int64_t get_signed(const T& payload, int i) {
-  const std::uint64_t raised = payload.chunk(i * E) << (64 - E);
-  return static_cast<std::int64_t>(raised) >> (64 - E);
+inline num<E> get_signed(const T& payload, int i) {
+  const int spare = 8 * sizeof(num<E>) - E;
+  return static_cast<num<E> >(static_cast<num<E> >(payload.chunk(i * E) << spare) >> spare);
 }
 
 }  // namespace blendir

@@ -40,13 +40,13 @@ struct mvu_position {
     const int row = row_class[y], column = col_class[x];
     return (row * Cfg::RX + column) * plan::NF + nf;
   }
-  /// Advances by RUN input folds: one, or all of an output fold.
-  template <int RUN>
+  /// Advances by RUN input folds of FOLDS output folds: by one tile, or by those of a vector.
+  template <int RUN, int FOLDS>
   void step() {
 #pragma HLS inline
-    advance<plan::SF * plan::NF - RUN, RUN>(tile);
+    advance<plan::SF * plan::NF - RUN * FOLDS, RUN * FOLDS>(tile);
     if (!advance<plan::SF - RUN, RUN>(sf)) return;
-    if (!advance<plan::NF - 1>(nf)) return;
+    if (!advance<plan::NF - FOLDS, FOLDS>(nf)) return;
     if (advance<Cfg::OW - 1>(x)) advance<Cfg::OH - 1>(y);
   }
 };
@@ -74,19 +74,25 @@ struct vector_buffer {
   }
 };
 
-/// base - 2*differ for each processing element, of ACC bits.
+/// base - 2*differ.
+template <typename Cfg, typename Count>
+num<max_of(bits_for(Cfg::V) + 2, Cfg::ACC) + 1> binary_sum(Count differ, sint<Cfg::ACC> base) {
+#pragma HLS inline
+  const int TOTAL = max_of(bits_for(Cfg::V) + 2, Cfg::ACC) + 1;
+  typedef num<TOTAL> total_t;
+  return total_t(total_t(base) - shift_left<TOTAL, 1>(total_t(differ)));
+}
+
+/// The same for each processing element, of ACC bits.
 template <typename Cfg, typename Count>
 bits<Cfg::PE * Cfg::ACC> binary_sums(
     const Count (&differ)[Cfg::PE],
     const sint<Cfg::ACC> base[Cfg::PE][Cfg::RY * Cfg::RX * mvu_plan<Cfg>::NF], int index) {
 #pragma HLS inline
-  const int ACC = Cfg::ACC, TOTAL = max_of(bits_for(Cfg::V) + 2, ACC) + 1;
-  typedef num<TOTAL> total_t;
-  bits<Cfg::PE * ACC> result = 0;
+  bits<Cfg::PE * Cfg::ACC> result = 0;
   for (int pe = 0; pe < Cfg::PE; ++pe) {
 #pragma HLS unroll
-    const total_t twice = shift_left<TOTAL, 1>(total_t(differ[pe]));
-    put<ACC>(result, pe, total_t(total_t(base[pe][index]) - twice));
+    put<Cfg::ACC>(result, pe, binary_sum<Cfg>(differ[pe], base[pe][index]));
   }
   return result;
 }
@@ -116,36 +122,61 @@ void binary_mvu(stream<bits<Cfg::SIMD>>& in, stream<bits<Cfg::PE * Cfg::ACC>>& o
   const int PE = Cfg::PE, SIMD = Cfg::SIMD;
 #pragma HLS array_partition variable=weights complete dim=1
 #pragma HLS array_partition variable=base complete dim=1
+  // A run is all input folds of all output folds of a vector, output folds side by side.
+  const int RUN = in_runs ? plan::SF : 1, FOLDS = in_runs ? plan::NF : 1;
   vector_buffer<SIMD, plan::SF> buffer;
-  sum_t differ[PE];
-#pragma HLS array_partition variable=differ complete dim=1
+  sum_t differ[PE][FOLDS];
+#pragma HLS array_partition variable=differ complete dim=0
   for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
-    differ[pe] = 0;
+    for (int fold = 0; fold < FOLDS; ++fold) differ[pe][fold] = 0;
   }
-  // C-simulation computes a whole output fold per round, so that its inner loop has constant
-  // bounds. Hardware has one cycle per round. The order of reads, sums and writes is the same.
-  const int RUN = synthesis ? 1 : plan::SF;
+#ifdef BLENDIR_RUNS
+  std::vector<lanes<SIMD> > tiles(std::size_t(PE) * RUN * FOLDS);
+  for (int pe = 0; pe < PE; ++pe) {
+    for (int tile = 0; tile < RUN * FOLDS; ++tile) {
+      tiles[(std::size_t(pe) * RUN + tile % RUN) * FOLDS + tile / RUN] = weights[pe][tile];
+    }
+  }
+#endif
   mvu_position<Cfg> at;
-  const count_t rounds =
-      count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF, plan::SF / RUN));
-  for (count_t n = 0; n != rounds; ++n) {
+  const count_t runs = count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF / FOLDS,
+                                                            plan::SF / RUN));
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
     for (int run = 0; run < RUN; ++run) {
 #pragma HLS unroll
-      const int sf = synthesis ? int(at.sf) : run;
-      const bits<SIMD> beat = buffer.next(in, at.nf == 0, sf);
+      const bits<SIMD> beat = buffer.next(in, at.nf == 0, at.sf + run);
+      const bool first = in_runs ? run == 0 : at.first();
       for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
-        const bits<SIMD> weight = weights[pe][at.tile + run];
-        const sum_t count = unequal_bits<Cfg, sum_t, SIMD>(beat, weight);
-        differ[pe] = sf == 0 ? count : sum_t(differ[pe] + count);
-      }
-      if (sf == plan::SF - 1) {
-        out.write(binary_sums<Cfg>(differ, base, at.border(row_class, col_class)));
+        for (int fold = 0; fold < FOLDS; ++fold) {
+#pragma HLS unroll
+#ifdef BLENDIR_RUNS
+          const bits<SIMD> weight = tiles[(std::size_t(pe) * RUN + run) * FOLDS + fold];
+#else
+          const bits<SIMD> weight = weights[pe][at.tile];
+#endif
+          const sum_t count = unequal_bits<Cfg, sum_t, SIMD>(beat, weight);
+          differ[pe][fold] = first ? count : sum_t(differ[pe][fold] + count);
+        }
       }
     }
-    at.template step<RUN>();
+    if (in_runs || at.last()) {
+      const int border = at.border(row_class, col_class);
+      bits<PE * Cfg::ACC> results[FOLDS];
+      for (int fold = 0; fold < FOLDS; ++fold) {
+#pragma HLS unroll
+        bits<PE * Cfg::ACC> result = 0;
+        for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+          put<Cfg::ACC>(result, pe, binary_sum<Cfg>(differ[pe][fold], base[pe][border + fold]));
+        }
+        results[fold] = result;
+      }
+      write_run<FOLDS>(out, results);
+    }
+    at.template step<RUN, FOLDS>();
   }
 }
 
@@ -166,51 +197,86 @@ void fixed_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::
 #pragma HLS array_partition variable=weights complete dim=1
 #pragma HLS array_partition variable=weights complete dim=3
 #pragma HLS array_partition variable=bias complete dim=1
+  // A run is all input folds of all output folds of a vector, output folds side by side.
+  const int RUN = in_runs ? plan::SF : 1, FOLDS = in_runs ? plan::NF : 1;
   num<input::width> held[plan::SF][SIMD];
 #pragma HLS array_partition variable=held complete dim=2
-  sum_t acc[PE];
-#pragma HLS array_partition variable=acc complete dim=1
+  sum_t acc[PE][FOLDS];
+#pragma HLS array_partition variable=acc complete dim=0
   for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
-    acc[pe] = 0;
+    for (int fold = 0; fold < FOLDS; ++fold) acc[pe][fold] = 0;
   }
 #ifndef __SYNTHESIS__
   for (int f = 0; f < plan::SF; ++f) {
     for (int s = 0; s < SIMD; ++s) held[f][s] = input::get(unwritten<Cfg::E>(), 0);
   }
 #endif
-  mvu_position<Cfg> at;
-  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF, plan::SF));
-  for (count_t n = 0; n != cycles; ++n) {
-#pragma HLS pipeline II=1 style=flp
-    if (at.nf == 0) {
-      const bits<SIMD * Cfg::E> beat = in.read();
+#ifdef BLENDIR_RUNS
+  std::vector<sint<Cfg::WB> > tiles(std::size_t(PE) * RUN * SIMD * FOLDS);
+  for (int pe = 0; pe < PE; ++pe) {
+    for (int tile = 0; tile < RUN * FOLDS; ++tile) {
       for (int s = 0; s < SIMD; ++s) {
+        tiles[((std::size_t(pe) * RUN + tile % RUN) * SIMD + s) * FOLDS + tile / RUN] = weights[pe][tile][s];
+      }
+    }
+  }
+#endif
+  mvu_position<Cfg> at;
+  const count_t runs = count_t(frames) * count_t(product_of(Cfg::OH, Cfg::OW, plan::NF / FOLDS,
+                                                            plan::SF / RUN));
+  for (count_t n = 0; n != runs; ++n) {
+#pragma HLS pipeline II=1 style=flp
+    for (int run = 0; run < RUN; ++run) {
 #pragma HLS unroll
-        held[at.sf][s] = input::get(beat, s);
+      if (at.nf == 0) {
+        const bits<SIMD * Cfg::E> beat = in.read();
+        for (int s = 0; s < SIMD; ++s) {
+#pragma HLS unroll
+          held[at.sf + run][s] = input::get(beat, s);
+        }
       }
     }
     for (int pe = 0; pe < PE; ++pe) {
 #pragma HLS unroll
-      sum_t sum = at.first() ? sum_t(0) : acc[pe];
-      for (int s = 0; s < SIMD; ++s) {
+      for (int fold = 0; fold < FOLDS; ++fold) {
 #pragma HLS unroll
-        sum = sum_t(sum + sum_t(multiply<input::width, Cfg::WB>(held[at.sf][s],
-                                                                weights[pe][at.tile][s])));
+        if (at.first()) acc[pe][fold] = 0;
       }
-      acc[pe] = sum;
-    }
-    if (at.last()) {
-      const int index = at.border(row_class, col_class);
-      bits<PE * EO> result = 0;
-      for (int pe = 0; pe < PE; ++pe) {
+      for (int run = 0; run < RUN; ++run) {
 #pragma HLS unroll
-        const num<TOTAL> total = num<TOTAL>(num<TOTAL>(acc[pe]) + num<TOTAL>(bias[pe][index]));
-        put<EO>(result, pe, narrow<EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
+        for (int s = 0; s < SIMD; ++s) {
+#pragma HLS unroll
+          for (int fold = 0; fold < FOLDS; ++fold) {
+#pragma HLS unroll
+#ifdef BLENDIR_RUNS
+            const sint<Cfg::WB> weight = tiles[((std::size_t(pe) * RUN + run) * SIMD + s) * FOLDS + fold];
+#else
+            const sint<Cfg::WB> weight = weights[pe][at.tile][s];
+#endif
+            acc[pe][fold] = sum_t(
+                acc[pe][fold] + sum_t(multiply<input::width, Cfg::WB>(held[at.sf + run][s], weight)));
+          }
+        }
       }
-      out.write(result);
     }
-    at.template step<1>();
+    if (in_runs || at.last()) {
+      const int border = at.border(row_class, col_class);
+      bits<PE * EO> results[FOLDS];
+      for (int fold = 0; fold < FOLDS; ++fold) {
+#pragma HLS unroll
+        bits<PE * EO> result = 0;
+        for (int pe = 0; pe < PE; ++pe) {
+#pragma HLS unroll
+          const num<TOTAL> total =
+              num<TOTAL>(num<TOTAL>(acc[pe][fold]) + num<TOTAL>(bias[pe][border + fold]));
+          put<EO>(result, pe, narrow<EO, Cfg::SHIFT, Cfg::ROUND, TOTAL>(total));
+        }
+        results[fold] = result;
+      }
+      write_run<FOLDS>(out, results);
+    }
+    at.template step<RUN, FOLDS>();
   }
 }
 

@@ -125,7 +125,7 @@ void plane_mvu(stream<bits<Cfg::SIMD * Cfg::E>>& in, stream<bits<Cfg::PE * Cfg::
         out.write(result);
       }
     }
-    at.template step<RUN>();
+    at.template step<RUN, 1>();
   }
 }
 

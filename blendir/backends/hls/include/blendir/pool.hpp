@@ -56,31 +56,38 @@ void pool(stream<bits<Cfg::G * Cfg::E>>& in, stream<bits<Cfg::G * Cfg::EO>>& out
   counter<RUN> tap = 0;
   counter<CELLS> cell = 0;
   counter<ROWS> row = 0;
-  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, TAPS, GROUPS));
-  for (count_t n = 0; n != cycles; ++n) {
+  const int STEP = in_runs ? GROUPS : 1;  // a run is a position, after which the line is as before
+  const count_t runs = count_t(frames) * count_t(product_of(Cfg::P, TAPS, GROUPS / STEP));
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<G * Cfg::E> beat = in.read();
-    const bool ends = tap == RUN - 1;
-    bits<G * Cfg::EO> result = 0;
-    for (int g = 0; g < G; ++g) {
+    bits<G * Cfg::E> beats[STEP];
+    bits<G * Cfg::EO> results[STEP];
+    read_run<STEP>(in, beats);
+    const bool ends = tap == RUN - 1, writes = ends && row == ROWS - 1;
+    for (int r = 0; r < STEP; ++r) {
 #pragma HLS unroll
-      const value_t x = value_t(input::get(beat, g));
-      value_t value = tap == 0 ? x : combined<Cfg::KIND>(partial[GROUPS - 1][g], x);
-      for (int c = GROUPS - 1; c > 0; --c) {
+      bits<G * Cfg::EO> result = 0;
+      for (int g = 0; g < G; ++g) {
 #pragma HLS unroll
-        partial[c][g] = partial[c - 1][g];
+        const value_t x = value_t(input::get(beats[r], g));
+        value_t value = tap == 0 ? x : combined<Cfg::KIND>(partial[GROUPS - 1 - r][g], x);
+        for (int c = GROUPS - 1; !in_runs && c > 0; --c) {
+#pragma HLS unroll
+          partial[c][g] = partial[c - 1][g];
+        }
+        partial[in_runs ? GROUPS - 1 - r : 0][g] = value;
+        for (int k = 0; k < ROWS - 1; ++k) {
+#pragma HLS unroll
+          if (ends && row == k) lines[k][cell + r][g] = value;
+          if (writes) value = combined<Cfg::KIND>(value, lines[k][cell + r][g]);
+        }
+        put<Cfg::EO>(result, g, value);
       }
-      partial[0][g] = value;
-      for (int k = 0; k < ROWS - 1; ++k) {
-#pragma HLS unroll
-        if (ends && row == k) lines[k][cell][g] = value;
-        if (ends && row == ROWS - 1) value = combined<Cfg::KIND>(value, lines[k][cell][g]);
-      }
-      put<Cfg::EO>(result, g, value);
+      results[r] = result;
     }
-    if (ends && row == ROWS - 1) out.write(result);
-    if (ends && advance<CELLS - 1>(cell)) advance<ROWS - 1>(row);
-    if (advance<GROUPS - 1>(group)) advance<RUN - 1>(tap);
+    if (writes) write_run<STEP>(out, results);
+    if (ends && advance<CELLS - STEP, STEP>(cell)) advance<ROWS - 1>(row);
+    if (advance<GROUPS - STEP, STEP>(group)) advance<RUN - 1>(tap);
   }
 }
 

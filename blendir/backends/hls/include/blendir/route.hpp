@@ -12,39 +12,45 @@ namespace blendir {
 template <typename Cfg>
 void fork2(stream<bits<Cfg::N>>& in, stream<bits<Cfg::N>>& o1, stream<bits<Cfg::N>>& o2,
            unsigned frames) {
-  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, Cfg::B));
-  for (count_t n = 0; n != cycles; ++n) {
+  const int RUN = run_of(Cfg::B);
+  const count_t runs = count_t(frames) * count_t(product_of(Cfg::P, Cfg::B / RUN));
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::N> beat = in.read();
-    o1.write(beat);
-    o2.write(beat);
+    bits<Cfg::N> beats[RUN];
+    read_run<RUN>(in, beats);
+    write_run<RUN>(o1, beats);
+    write_run<RUN>(o2, beats);
   }
 }
 
 template <typename Cfg>
 void fork3(stream<bits<Cfg::N>>& in, stream<bits<Cfg::N>>& o1, stream<bits<Cfg::N>>& o2,
            stream<bits<Cfg::N>>& o3, unsigned frames) {
-  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, Cfg::B));
-  for (count_t n = 0; n != cycles; ++n) {
+  const int RUN = run_of(Cfg::B);
+  const count_t runs = count_t(frames) * count_t(product_of(Cfg::P, Cfg::B / RUN));
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::N> beat = in.read();
-    o1.write(beat);
-    o2.write(beat);
-    o3.write(beat);
+    bits<Cfg::N> beats[RUN];
+    read_run<RUN>(in, beats);
+    write_run<RUN>(o1, beats);
+    write_run<RUN>(o2, beats);
+    write_run<RUN>(o3, beats);
   }
 }
 
 template <typename Cfg>
 void fork4(stream<bits<Cfg::N>>& in, stream<bits<Cfg::N>>& o1, stream<bits<Cfg::N>>& o2,
            stream<bits<Cfg::N>>& o3, stream<bits<Cfg::N>>& o4, unsigned frames) {
-  const count_t cycles = count_t(frames) * count_t(product_of(Cfg::P, Cfg::B));
-  for (count_t n = 0; n != cycles; ++n) {
+  const int RUN = run_of(Cfg::B);
+  const count_t runs = count_t(frames) * count_t(product_of(Cfg::P, Cfg::B / RUN));
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
-    const bits<Cfg::N> beat = in.read();
-    o1.write(beat);
-    o2.write(beat);
-    o3.write(beat);
-    o4.write(beat);
+    bits<Cfg::N> beats[RUN];
+    read_run<RUN>(in, beats);
+    write_run<RUN>(o1, beats);
+    write_run<RUN>(o2, beats);
+    write_run<RUN>(o3, beats);
+    write_run<RUN>(o4, beats);
   }
 }
 

@@ -1,7 +1,7 @@
 /// stream<T>: a FIFO with blocking reads. In C-simulation it is unbounded, and a read of an empty
 /// stream ends the program with status 3. With BLENDIR_TRACE (a directory), <directory>/<name>.bin
-/// records every beat in ceil(N/8) little-endian bytes. With BLENDIR_BOUNDED (machine words only),
-/// a stream has the given depth, and processes wait.
+/// records every beat in ceil(N/8) little-endian bytes, at the latest when the stream ends. With
+/// BLENDIR_BOUNDED (machine words only), a stream has the given depth, and processes wait.
 #ifndef BLENDIR_STREAM_HPP
 #define BLENDIR_STREAM_HPP
 
@@ -19,6 +19,7 @@
 #include <vector>
 #ifdef BLENDIR_TRACE
 #include <set>
+#include <type_traits>
 #endif
 #ifdef __GNUC__
 #define BLENDIR_INLINE __attribute__((always_inline)) inline
@@ -56,28 +57,34 @@ class stream_trace {
   stream_trace(const stream_trace&) = delete;
   stream_trace& operator=(const stream_trace&) = delete;
   template <typename T>
-  void record(const T& value) {
-    record_bits<T::width>(value);
+  void record(const T* beats, std::size_t count) {
+    typedef typename std::decay<decltype(trace_payload(*beats))>::type payload;
+    const int BYTES = (payload::width + 7) / 8;
+    bytes_.resize(count * BYTES);
+    unsigned char* next = bytes_.data();
+    for (std::size_t i = 0; i < count; ++i, next += BYTES) {
+      put_bytes<payload::width>(next, trace_payload(beats[i]));
+    }
+    std::fwrite(bytes_.data(), 1, bytes_.size(), file_);
   }
 
  private:
   template <int N, typename T>
-  void record_bits(const T& value) {
-    for (int i = 0; i < N / 8; ++i) {
-      std::fputc(static_cast<int>(get_unsigned<8>(value, i)), file_);
-    }
+  static void put_bytes(unsigned char* to, const T& value) {
+    for (int i = 0; i < N / 8; ++i) to[i] = static_cast<unsigned char>(get_unsigned<8>(value, i));
     if (N % 8 != 0) {
-      std::fputc(static_cast<int>(slice<(N % 8 != 0 ? N % 8 : 1)>(value, N / 8 * 8)), file_);
+      to[N / 8] = static_cast<unsigned char>(slice<(N % 8 != 0 ? N % 8 : 1)>(value, N / 8 * 8));
     }
   }
   std::FILE* file_;
+  std::vector<unsigned char> bytes_;
 };
 #else
 class stream_trace {
  public:
   explicit stream_trace(const std::string&) {}
   template <typename T>
-  void record(const T&) {}
+  void record(const T*, std::size_t) {}
 };
 #endif
 
@@ -96,7 +103,7 @@ class stream : public hls::stream<T> {
   }
   void read(T& value) { value = read(); }
   void write(const T& value) {
-    trace_.record(trace_payload(value));
+    trace_.record(&value, 1);
     hls::stream<T>::write(value);
   }
 
@@ -119,6 +126,7 @@ class stream {
  public:
   explicit stream(const char* name, std::size_t depth = 0) : trace_(name) {
     state_ = fifo_state{name, depth, 0, 0};
+    recorded_ = 0;
     std::vector<std::vector<T> >& spare = spare_cells<T>();
     if (spare.empty()) {
       cells_.resize(64);
@@ -130,6 +138,7 @@ class stream {
     data_ = cells_.data();
   }
   ~stream() {
+    record();
     spare_cells<T>().push_back(std::vector<T>());
     spare_cells<T>().back().swap(cells_);
   }
@@ -142,9 +151,21 @@ class stream {
   void read(T& value) { value = read(); }
   BLENDIR_INLINE void write(const T& value) {
     if (bounded && state_.full()) wait_for(state_, true);
-    trace_.record(trace_payload(value));
     if (state_.tail == room_) make_room();
     data_[state_.tail++] = value;
+  }
+  /// RUN beats at once, without bounds.
+  template <int RUN>
+  BLENDIR_INLINE void read_run(T (&beats)[RUN]) {
+    if (state_.tail - state_.head < RUN) wait_for(state_, false);
+    for (int i = 0; i < RUN; ++i) beats[i] = data_[state_.head + i];
+    state_.head += RUN;
+  }
+  template <int RUN>
+  BLENDIR_INLINE void write_run(const T (&beats)[RUN]) {
+    while (room_ - state_.tail < RUN) make_room();
+    for (int i = 0; i < RUN; ++i) data_[state_.tail + i] = beats[i];
+    state_.tail += RUN;
   }
   /// For test benches only; processes do not call it.
   bool empty() const { return state_.empty(); }
@@ -154,18 +175,25 @@ class stream {
   /// Reuses the cells that were read if they are half of all or more, else doubles the memory.
   void make_room() {
     const std::size_t head = state_.head;
+    record();
     if (2 * head >= room_) {
       for (std::size_t i = head; i < state_.tail; ++i) data_[i - head] = data_[i];
       state_.tail -= head;
       state_.head = 0;
+      recorded_ = state_.tail;
     } else {
       cells_.resize(2 * room_);
       room_ = cells_.size();
       data_ = cells_.data();
     }
   }
+  void record() {
+    trace_.record(data_ + recorded_, state_.tail - recorded_);
+    recorded_ = state_.tail;
+  }
   fifo_state state_;
   stream_trace trace_;
+  std::size_t recorded_;  // beats before it are in the trace
   std::vector<T> cells_;
   std::size_t room_;
   T* data_;
@@ -173,6 +201,49 @@ class stream {
 
 #endif
 #endif
+
+/// Processes compute runs of cycles, so that g++ sees inner loops with constant bounds: of one
+/// cycle in hardware, with bounded FIFOs and on the tool's types, and of up to 64 otherwise. The
+/// order of the beats of a stream is the same.
+#if defined(BLENDIR_AP_TYPES) || defined(BLENDIR_BOUNDED)
+const bool in_runs = false;
+
+template <int RUN, typename T>
+inline void read_run(stream<T>& in, T (&beats)[RUN]) {
+#pragma HLS inline
+  static_assert(RUN == 1, "one beat per cycle");
+  beats[0] = in.read();
+}
+
+template <int RUN, typename T>
+inline void write_run(stream<T>& out, const T (&beats)[RUN]) {
+#pragma HLS inline
+  static_assert(RUN == 1, "one beat per cycle");
+  out.write(beats[0]);
+}
+#else
+#define BLENDIR_RUNS 1
+const bool in_runs = true;
+
+template <int RUN, typename T>
+BLENDIR_INLINE void read_run(stream<T>& in, T (&beats)[RUN]) {
+  in.read_run(beats);
+}
+
+template <int RUN, typename T>
+BLENDIR_INLINE void write_run(stream<T>& out, const T (&beats)[RUN]) {
+  out.write_run(beats);
+}
+#endif
+
+#if defined(BLENDIR_RUNS) && defined(__GNUC__) && !defined(__clang__)
+#define BLENDIR_UNROLL _Pragma("GCC unroll 64")
+#else
+#define BLENDIR_UNROLL
+#endif
+
+/// How many of n cycles make a run.
+constexpr int run_of(int n) { return in_runs ? divisor_up_to(n, 64) : 1; }
 
 }  // namespace blendir
 

@@ -49,6 +49,8 @@ struct window_plan {
   static const int FRAME_STEP = HS * WS + FIRST - LAST;  // slots between outputs across frames
   static_assert(FRAME_STEP >= 1 && (OH == 1 || ROW_STEP >= 1), "outputs out of order");
   static const int WAIT = max_of(max_of(FIRST, SW), max_of(ROW_STEP, FRAME_STEP));
+  // A run is a slot: its input beats, its output beats.
+  static const int READS = in_runs ? BI : 1, WRITES = in_runs ? BO : 1;
 
   static const int LINE = DH * WS;  // slots between the rows of a window
   static const int LINES = LINE > 1 ? KH - 1 : 0;  // a line of one pixel is the window itself
@@ -66,19 +68,19 @@ inline void window_vector(const Word (&taps)[Cfg::KH][window_plan<Cfg>::EW][wind
 #pragma HLS inline
   typedef window_plan<Cfg> plan;
   int beat = 0, piece = 0;
-  for (int b = 0; b < plan::BO; ++b) {
+  BLENDIR_UNROLL for (int b = 0; b < plan::BO; ++b) {
 #pragma HLS unroll
     beats[b] = 0;
   }
-  for (int i = 0; i < plan::KH; ++i) {
+  BLENDIR_UNROLL for (int i = 0; i < plan::KH; ++i) {
 #pragma HLS unroll
-    for (int j = 0; j < plan::KW; ++j) {
+    BLENDIR_UNROLL for (int j = 0; j < plan::KW; ++j) {
 #pragma HLS unroll
       const bool inside = row_inside[i] && column_inside[j];
-      for (int w = 0; w < plan::WORDS; ++w) {
+      BLENDIR_UNROLL for (int w = 0; w < plan::WORDS; ++w) {
 #pragma HLS unroll
         const Word word = inside ? taps[i][j * plan::DW][w] : pad[w];
-        for (int q = 0; q < plan::D / plan::Q; ++q) {
+        BLENDIR_UNROLL for (int q = 0; q < plan::D / plan::Q; ++q) {
 #pragma HLS unroll
           put<plan::PIECE>(beats[beat], piece, slice<plan::PIECE>(word, q * plan::PIECE));
           if (++piece == plan::PIECES) {
@@ -136,9 +138,10 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
 #endif
 
   const count_t pixels = count_t(frames) * count_t(product_of(plan::H, plan::W));
-  const count_t cycles =
-      count_t(frames) * count_t(product_of(plan::HS, plan::WS, BI) + product_of(plan::OH, plan::OW, BO - 1)) +
-      count_t(product_of(plan::LAG, BI));  // LAG <= FIRST: with no frames nothing is written
+  const count_t runs =  // LAG <= FIRST: with no frames nothing is written
+      count_t(frames) * count_t(product_of(plan::HS, plan::WS, BI / plan::READS) +
+                                product_of(plan::OH, plan::OW, BO / plan::WRITES - 1)) +
+      count_t(product_of(plan::LAG, BI / plan::READS));
   count_t unread = pixels;
   counter<BI + BO> phase = 0;            // cycle within the slot
   counter<plan::BEATS_IN> part = 0;      // beat within the word being filled
@@ -152,48 +155,56 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
   // Frame row of tap row 0 and frame column of tap column 0.
   num<bits_for(plan::PH + plan::HS + plan::SH + plan::EH) + 2> top = -plan::PH;
   num<bits_for(plan::PW + plan::WS + plan::SW + EW) + 2> left = -plan::PW;
-  for (count_t n = 0; n != cycles; ++n) {
+  for (count_t n = 0; n != runs; ++n) {
 #pragma HLS pipeline II=1 style=flp
     const bool reading =
         unread != 0 && (!plan::IDLE || (row >= plan::TOP && row < plan::TOP + plan::H &&
                                         column >= plan::LEFT && column < plan::LEFT + plan::W));
     if (phase <= BI - 1 && reading) {
-      const bits<plan::BEAT> beat = in.read();
-      if (plan::BEATS_IN > 1) {  // shift the beat in from above
-        word shifted = 0;
-        place<plan::KEPT>(shifted, 0, slice<plan::KEPT>(pixel[filling], plan::WORD - plan::KEPT));
-        place<plan::FRESH>(shifted, plan::WORD - plan::FRESH, slice<plan::FRESH>(beat, 0));
-        pixel[filling] = shifted;
-      } else {
-        for (int w = 0; w < plan::WORDS_IN; ++w) {
+      bits<plan::BEAT> fresh[plan::READS];
+      read_run<plan::READS>(in, fresh);
+      BLENDIR_UNROLL for (int r = 0; r < plan::READS; ++r) {
 #pragma HLS unroll
-          pixel[filling + w] = slice<plan::WORD>(beat, w * plan::WORD);
+        if (plan::BEATS_IN > 1 && in_runs) {
+          place<plan::FRESH>(pixel[r / plan::BEATS_IN], r % plan::BEATS_IN * plan::FRESH,
+                             slice<plan::FRESH>(fresh[r], 0));
+        } else if (plan::BEATS_IN > 1) {  // shift the beat in from above
+          word shifted = 0;
+          place<plan::KEPT>(shifted, 0, slice<plan::KEPT>(pixel[filling], plan::WORD - plan::KEPT));
+          place<plan::FRESH>(shifted, plan::WORD - plan::FRESH, slice<plan::FRESH>(fresh[r], 0));
+          pixel[filling] = shifted;
+        } else {
+          for (int w = 0; w < plan::WORDS_IN; ++w) {
+#pragma HLS unroll
+            pixel[(in_runs ? r * plan::WORDS_IN : int(filling)) + w] =
+                slice<plan::WORD>(fresh[r], w * plan::WORD);
+          }
+        }
+        if (!in_runs && advance<plan::BEATS_IN - 1>(part)) {
+          advance<WORDS - plan::WORDS_IN, plan::WORDS_IN>(filling);
         }
       }
-      if (advance<plan::BEATS_IN - 1>(part)) {
-        advance<WORDS - plan::WORDS_IN, plan::WORDS_IN>(filling);
-      }
     }
-    const bool arrived = phase == BI - 1;
+    const bool arrived = in_runs || phase == BI - 1;
     const bool emitting = until == 0;
     if (arrived) {
       if (reading) unread = unread - 1;
-      for (int w = 0; w < WORDS; ++w) {
+      BLENDIR_UNROLL for (int w = 0; w < WORDS; ++w) {
 #pragma HLS unroll
         word fresh[KH];
 #pragma HLS array_partition variable=fresh complete dim=1
         fresh[KH - 1] = pixel[w];
         // Each row is read LINE slots after it was written. A cell is written one slot late, from the
         // window, so that no cycle reads a cell and then writes it.
-        for (int k = 0; k < KH - 1; ++k) {
+        BLENDIR_UNROLL for (int k = 0; k < KH - 1; ++k) {
 #pragma HLS unroll
           const word newest = taps[KH - 1 - k][EW - 1][w];
           fresh[KH - 2 - k] = plan::LINES > 0 ? lines[k][cell][w] : newest;
           if (plan::LINES > 0) lines[k][previous][w] = newest;
         }
-        for (int i = 0; i < KH; ++i) {
+        BLENDIR_UNROLL for (int i = 0; i < KH; ++i) {
 #pragma HLS unroll
-          for (int j = 0; j < EW - 1; ++j) {
+          BLENDIR_UNROLL for (int j = 0; j < EW - 1; ++j) {
 #pragma HLS unroll
             taps[i][j][w] = taps[i][j + 1][w];
           }
@@ -204,7 +215,7 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
       advance<plan::LINE - 1>(cell);
       if (advance<plan::WS - 1>(column)) advance<plan::HS - 1>(row);
     }
-    if (emitting && phase >= BI - 1) {
+    if (emitting && (in_runs || phase >= BI - 1)) {
       if (synthesis || arrived) {
         bool row_inside[KH], column_inside[KW];
 #pragma HLS array_partition variable=row_inside complete dim=1
@@ -219,9 +230,14 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
         }
         window_vector<Cfg, word>(taps, outside, row_inside, column_inside, beats);
       }
-      out.write(beats[phase - (BI - 1)]);
+      bits<Cfg::GO * Cfg::E> results[plan::WRITES];
+      for (int w = 0; w < plan::WRITES; ++w) {
+#pragma HLS unroll
+        results[w] = beats[in_runs ? w : phase - (BI - 1)];
+      }
+      write_run<plan::WRITES>(out, results);
     }
-    if (emitting ? phase == BI + BO - 2 : arrived) {
+    if (in_runs || (emitting ? phase == BI + BO - 2 : arrived)) {
       phase = 0;
       if (!emitting) {
         until = until - 1;
