@@ -348,6 +348,7 @@ def evaluate_command(
 @click.option("-o", "--output", "out", type=FILE, metavar="DIR", help="Where to keep it  [default: train-MODEL]")
 @click.option("--resume", is_flag=True, help="Go on with the training in DIR after its last whole epoch.")
 @click.option("--weights", type=FILE, metavar="F.safetensors", help="Start the binary phase from these weights.")
+@click.option("--scores", type=FILE, metavar="F.npy", help="A teacher's scores [N, classes]: no other is trained.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--augment/--no-augment", default=True, help="Whether images are moved and mirrored.  [default: yes]")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Whether to use torch.compile.  [default: yes]")

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from blendir.models.zoo import ZOO, entry
 from blendir.tools.data import load_splits
 from blendir.tools.inputs import Model, load_model
-from blendir.tools.terminal import progress
+from blendir.tools.terminal import one_line, progress
 from blendir.training.data import Images
 from blendir.training.recipe import PRESETS
 from blendir.training.run import Training, run
@@ -28,6 +30,22 @@ def images(loaded: Any) -> Images:
     """
     frames, labels, _ = loaded
     return Images(torch.as_tensor(np.ascontiguousarray(frames)), torch.as_tensor(labels))
+
+
+def scored(train: Images, path: Path | None, classes: int) -> Images:
+    """
+    The training images with the scores [N, classes] that a .npy file holds.
+    """
+    if path is None:
+        return train
+    try:
+        scores = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: not an .npy file of numbers: {one_line(str(error))}") from None
+    if scores.shape != (len(train), classes) or scores.dtype.kind != "f":
+        wanted = f"one float per image and class, {[len(train), classes]}"
+        raise ValueError(f"{path}: holds {scores.dtype} of shape {list(scores.shape)}, not {wanted}")
+    return replace(train, scores=torch.as_tensor(scores).float())
 
 
 def require_fit(loaded: Model, model: str, data: Path, train: Images, classes: int) -> None:
@@ -55,6 +73,7 @@ def train(
     preset: str,
     out: Path,
     weights: Path | None,
+    scores: Path | None,
     resume: bool,
     seed: int,
     augment: bool,
@@ -65,10 +84,12 @@ def train(
     """
     Trains MODEL and returns the result, with the folder and the preset; None in all processes but the first.
     """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages, where Linux gives them to whom asks
     with progress(f"reading {data}", quiet):
         first, second = load_splits(data)
         recipe = PRESETS[preset]
-        training_images, test_images = images(first).first(recipe.images), images(second)
+        whole = scored(images(first), scores, len(first[2]))
+        training_images, test_images = whole.first(recipe.images), images(second)
     loaded = load_model(model, None, None)
     require_fit(loaded, model, data, training_images, len(first[2]))
     training = Training(

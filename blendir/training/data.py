@@ -1,36 +1,36 @@
 """
-Images in memory, and their augmentation in whole batches.
+Images in memory, in the memory of the device that trains on them, and their augmentation in whole batches.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-Batch: TypeAlias = tuple[Tensor, Tensor]
+Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Frames, labels and a teacher's scores."""
 
 
 @dataclass(frozen=True)
-class Images(Dataset[Batch]):
+class Images:
     """
-    Frames (N, C, H, W) and labels (N). A batch is a single indexing operation, not one per image.
+    Frames (N, C, H, W), labels (N), and the scores (N, classes) that a teacher gave them, None without a teacher.
     """
 
     frames: Tensor
     labels: Tensor
+    scores: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.frames[index], self.labels[index]
-
-    def __getitems__(self, indices: list[int]) -> Batch:
-        return self.frames[indices], self.labels[indices]
+    def __getitem__(self, index: Tensor | slice) -> Images:
+        scores = None if self.scores is None else self.scores[index]
+        return Images(self.frames[index], self.labels[index], scores)
 
     def first(self, count: int | None) -> Images:
         """
@@ -38,23 +38,50 @@ class Images(Dataset[Batch]):
         """
         if count is None or count >= len(self):
             return self
-        chosen = torch.arange(count) * len(self) // count
-        return Images(self.frames[chosen], self.labels[chosen])
+        return self[torch.arange(count) * len(self) // count]
 
-    def loader(self, batch: int, shuffle: bool) -> DataLoader[Any]:
+    def to(self, device: torch.device) -> Images:
         """
-        Batches of `batch` images. When shuffling, a smaller last batch is left out, because it would disturb the batch
-        norms.
+        The same in the memory of a device.
         """
-        whole = min(batch, len(self))
-        return DataLoader(self, whole, shuffle=shuffle, drop_last=shuffle, collate_fn=whole_batch)
+        scores = None if self.scores is None else self.scores.to(device)
+        return Images(self.frames.to(device), self.labels.to(device), scores)
+
+    def split(self, size: int) -> Iterator[Images]:
+        """
+        All images in their order, `size` at a time.
+        """
+        return (self[start : start + size] for start in range(0, len(self), size))
 
 
-def whole_batch(taken: Any) -> Batch:
+@dataclass(frozen=True)
+class Batches:
     """
-    The images unchanged: they are already a batch.
+    The batches of an epoch, each a single indexing operation on the device that holds the images.
+
+    Of several processes each takes every `ranks`-th image. They draw the same order, because their random generators
+    have the same state. When shuffling, a smaller last batch is left out, because it would disturb the batch norms.
     """
-    return taken
+
+    images: Images
+    size: int
+    shuffle: bool
+    rank: int = 0
+    ranks: int = 1
+
+    def __len__(self) -> int:
+        own = len(range(self.rank, len(self.images), self.ranks))
+        size = min(self.size, own)
+        return own // size if self.shuffle else -(-own // size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        count = len(self.images)
+        order = torch.randperm(count) if self.shuffle else torch.arange(count)
+        own = order[self.rank :: self.ranks].to(self.images.labels.device)
+        for index in own.split(min(self.size, len(own)))[: len(self)]:
+            batch = self.images[index]
+            none = batch.frames.new_empty((len(index), 0))
+            yield batch.frames, batch.labels, none if batch.scores is None else batch.scores
 
 
 def mirrored(index: Tensor, size: int) -> Tensor:

@@ -8,6 +8,7 @@ Adam without weight decay on binary weights, and a linear decay to 0, also come 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Phase:
     weight_decay: float = 0.0
     distillation: float = 0.0
     """The weight of the divergence from the teacher's scores; the cross entropy has weight 1. 0 means no teacher."""
+    temperature: float = 1.0
+    """What both scores are divided by before the divergence (Hinton et al., 2015)."""
 
     def scale(self, step: int, steps: int) -> float:
         """
@@ -50,23 +53,30 @@ class Recipe:
     """The number of training images that are used; all if None."""
     calibration: int = 10_000
     """The number of training images on which the batch norm statistics are measured again at the end."""
-
-
-def two_stage(name: str, teacher: int, activations: int, weights: int, images: int | None = None) -> Recipe:
+    evaluate_every: int = 1
+    """The number of epochs after which the accuracy on the test images is logged."""
+    teach_once: bool = False
     """
-    The recipe of this module with the given number of epochs in each phase.
+    Whether the teacher scores each image once, before the phase, as the mean over the image and its mirror image. Else
+    it scores the moved images of each batch, which costs a third of a step.
+    """
+
+
+def two_stage(name: str, teacher: int, activations: int, weights: int, **settings: Any) -> Recipe:
+    """
+    The recipe of this module with the given number of epochs in each phase; `settings` are those of `Recipe`.
     """
     real = Phase("teacher", teacher, 0.1, False, False, momentum=0.9, weight_decay=5e-4)
     first = Phase("activations", activations, 1e-3, True, False, weight_decay=1e-5, distillation=3.0)
     second = Phase("weights", weights, 1e-3, distillation=0.8)
-    return Recipe(name, (real, first, second), images=images)
+    return Recipe(name, (real, first, second), **settings)
 
 
 PRESETS = {
     recipe.name: recipe
     for recipe in (
         two_stage("smoke", 1, 1, 1, images=2_000),
-        two_stage("cpu", 20, 30, 75),
-        two_stage("full", 200, 250, 250),
+        two_stage("cpu", 20, 30, 75, evaluate_every=5, teach_once=True),
+        two_stage("full", 60, 80, 260, batch=256, evaluate_every=10),
     )
 }

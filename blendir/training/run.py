@@ -8,7 +8,7 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from blendir.files import whole_file
 from blendir.models.binary import BinaryConv2d, BinaryLinear, set_binary
@@ -32,7 +32,7 @@ from blendir.training.task import Task
 
 RECIPE, LAST, LOGS = "recipe.json", "last.ckpt", "logs"
 WEIGHTS, RESULT, CURVE = "model.safetensors", "result.json", "curve.png"
-RECALIBRATION_BATCH = 500
+EVALUATION_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def describe(training: Training, weights: Path | None) -> dict[str, Any]:
     """
     described = {"recipe": asdict(training.recipe), "seed": training.seed, "augment": training.augment}
     described |= {"images": len(training.train), "weights": None if weights is None else weights.name}
+    described["scored"] = training.train.scores is not None
     return json.loads(json.dumps(described))
 
 
@@ -120,33 +121,34 @@ def fit(training: Training, network: nn.Module, teacher: nn.Module | None, phase
     Runs one phase and saves its result. An interrupted phase continues after its last complete epoch.
     """
     folder = training.out / phase.name
-    task = Task(network, teacher, phase, training.augment)
-    if training.compiled:
-        task.compile()
+    train = training.train
+    if teacher is not None and training.recipe.teach_once:
+        train, teacher = replace(train, scores=teach(teacher, train, training.augment)), None
+    elif not phase.distillation:
+        train = replace(train, scores=None)
+    task = Task(network, teacher, phase, train, training.test, training.recipe.batch, training.augment)
     last = folder / LAST
     run = f"run_{len(list(folder.glob(f'{LOGS}/*')))}"
     trainer = Trainer(
         max_epochs=phase.epochs,
         logger=[kind(folder, name=LOGS, version=run) for kind in (CSVLogger, TensorBoardLogger)],
         callbacks=[
-            ModelCheckpoint(folder, filename=last.stem, enable_version_counter=False),
+            ModelCheckpoint(folder, filename=last.stem, enable_version_counter=False, save_on_train_epoch_end=True),
             LearningRateMonitor("epoch"),
         ],
         plugins=[WholeFiles()],
         precision="bf16-mixed",
         num_sanity_val_steps=0,
+        check_val_every_n_epoch=training.recipe.evaluate_every,
         enable_model_summary=False,
         enable_progress_bar=not training.quiet,
         **training.trainer,
     )
+    if training.compiled:
+        on_gpu = trainer.strategy.root_device.type == "cuda"
+        task.compile(mode="reduce-overhead" if on_gpu else None)  # CUDA graphs: a step is hundreds of short kernels
     try:
-        trainer.fit(
-            task,
-            training.train.loader(training.recipe.batch, shuffle=True),
-            training.test.loader(training.recipe.batch, shuffle=False),
-            ckpt_path=str(last) if last.exists() else None,
-            weights_only=True,
-        )
+        trainer.fit(task, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     except SystemExit:  # Lightning makes one of Ctrl-C
         raise KeyboardInterrupt from None
     if trainer.is_global_zero:
@@ -161,9 +163,22 @@ def accuracy(network: nn.Module, images: Images) -> float:
     right = 0
     network.eval()
     with torch.no_grad():
-        for frames, labels in images.loader(500, shuffle=False):
-            right += int((network(frames).argmax(1) == labels).sum())
+        for part in images.split(EVALUATION_BATCH):
+            right += int((network(part.frames).argmax(1) == part.labels).sum())
     return right / len(images)
+
+
+def teach(teacher: nn.Module, images: Images, mirrored: bool) -> Tensor:
+    """
+    The scores (N, classes) of a teacher: for each image, or for the image and its mirror image in the mean.
+    """
+    scores: list[Tensor] = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for part in images.split(EVALUATION_BATCH):
+            frames = part.frames.contiguous(memory_format=torch.channels_last)
+            views = (frames, frames.flip(3)) if mirrored else (frames,)
+            scores.append(torch.stack([teacher.forward(view).float() for view in views]).mean(0))
+    return torch.cat(scores)
 
 
 def calibrate(training: Training, network: nn.Module) -> None:
@@ -173,7 +188,7 @@ def calibrate(training: Training, network: nn.Module) -> None:
     """
     seed_everything(training.seed, verbose=False)
     order = torch.randperm(len(training.train))[: training.recipe.calibration]
-    measure_norms(network, *training.train.frames[order].split(RECALIBRATION_BATCH), dtype=torch.float32)
+    measure_norms(network, *training.train.frames[order].split(EVALUATION_BATCH), dtype=torch.float32)
 
 
 def after(training: Training, phase: Phase) -> nn.Module:
@@ -192,8 +207,9 @@ def run(training: Training, *, weights: Path | None = None, resume: bool = False
 
     The folder receives one folder per phase (last.ckpt, logs for CSV and TensorBoard, model.safetensors). At the end it
     receives curve.png and model.safetensors, the trained network with its batch norm statistics measured again. With
-    `weights`, the network starts from these weights, without a phase with real weights. No phase stops early, and no
-    epoch is chosen by its test accuracy: the last one counts.
+    `weights`, the network starts from these weights, without a phase with real weights. Where the training images have
+    scores, these stand for a teacher's, and none is trained. No phase stops early, and no epoch is chosen by its test
+    accuracy: the last one counts.
 
     Raises ValueError if the folder holds something else.
     """
@@ -208,17 +224,17 @@ def run(training: Training, *, weights: Path | None = None, resume: bool = False
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"pytorch_lightning|torch")
         for phase in training.recipe.phases:
-            if weights is not None and phase.binary_activations and not phase.binary_weights:
+            real = not phase.binary_activations
+            if training.train.scores is not None if real else weights is not None and not phase.binary_weights:
                 continue
             if not (training.out / phase.name / WEIGHTS).exists():
-                real = not phase.binary_activations
                 fit(training, fresh(training) if real else network, teacher if phase.distillation else None, phase)
             trained = after(training, phase)
             result["phases"][phase.name] = accuracy(trained, training.test)
-            if phase.binary_activations:
-                network = trained
-            else:
+            if real:
                 teacher = trained
+            else:
+                network = trained
     finish(training, network, result)
     return result
 
