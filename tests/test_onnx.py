@@ -449,7 +449,6 @@ STREAMED = (
     "einsum",
     "instances",
     "erf",
-    "pad reflect",
     "mean of frames",
     list(RECENT)[1],
 )
