@@ -1,0 +1,77 @@
+// A FIFO of exactly DEPTH beats of WIDTH bits. What is written in one cycle can be read in the next one, and from block
+// RAM two cycles later. `in_ready` does not depend on `out_ready`. It is a shift register, or with BLOCK a block RAM with
+// a register behind it, which is one of the DEPTH places.
+module blendir_fifo #(
+  parameter int WIDTH = 1,
+  parameter int DEPTH = 2,
+  parameter int BLOCK = 0
+) (
+  input  logic clk,
+  input  logic rst,
+  input  logic [WIDTH-1:0] in_data,
+  input  logic in_valid,
+  output logic in_ready,
+  output logic [WIDTH-1:0] out_data,
+  output logic out_valid,
+  input  logic out_ready
+);
+  localparam int COUNT = $clog2(DEPTH + 1);
+  logic [COUNT-1:0] count;
+  logic push, pop;
+  assign in_ready = count != COUNT'(DEPTH);
+  assign push = in_valid && in_ready;
+  assign pop = out_valid && out_ready;
+  always_ff @(posedge clk)
+    if (rst) count <= '0;
+    else if (push != pop) count <= push ? count + 1'b1 : count - 1'b1;
+
+  generate
+    if (BLOCK != 0 && DEPTH > 1) begin : memory
+      localparam int CELLS = DEPTH - 1;
+      localparam int ADDRESS = CELLS > 1 ? $clog2(CELLS) : 1;
+      (* ram_style = "block" *) logic [WIDTH-1:0] cells [CELLS];
+      logic [ADDRESS-1:0] head, tail;
+      logic [COUNT-1:0] stored;  // beats in `cells`, without the one behind them
+      logic load, shown;
+      logic [WIDTH-1:0] front;
+      assign load = stored != '0 && (!shown || pop);
+      assign out_valid = shown;
+      assign out_data = front;
+      always_ff @(posedge clk) begin
+        if (push) cells[tail] <= in_data;
+        if (load) front <= cells[head];
+        if (rst) begin
+          head <= '0;
+          tail <= '0;
+          stored <= '0;
+          shown <= 1'b0;
+        end else begin
+          if (push) tail <= tail == ADDRESS'(CELLS - 1) ? '0 : tail + 1'b1;
+          if (load) head <= head == ADDRESS'(CELLS - 1) ? '0 : head + 1'b1;
+          if (push != load) stored <= push ? stored + 1'b1 : stored - 1'b1;
+          if (load || pop) shown <= load;
+        end
+      end
+    end else begin : shifted
+      localparam int ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1;
+      (* srl_style = "srl" *) logic [WIDTH-1:0] cells [DEPTH];
+      logic [ADDRESS-1:0] oldest;
+      assign oldest = ADDRESS'(count - 1'b1);
+      assign out_valid = count != '0;
+      assign out_data = cells[oldest];
+      always_ff @(posedge clk)
+        if (push) begin
+          cells[0] <= in_data;
+          for (int i = 1; i < DEPTH; i++) cells[i] <= cells[i-1];
+        end
+    end
+  endgenerate
+
+`ifdef BLENDIR_TRACE
+  // Every beat in whole 32-bit words, in the file <folder>/<instance>.bin of `+trace=<folder>`.
+  string folder;
+  int file = 0;
+  initial if ($value$plusargs("trace=%s", folder)) file = $fopen($sformatf("%s/%m.bin", folder), "wb");
+  always_ff @(posedge clk) if (file != 0 && push && !rst) $fwrite(file, "%u", in_data);
+`endif
+endmodule

@@ -1,0 +1,103 @@
+"""
+A scheduled [stream] module in Verilator: every stream against the interpreter, at any pace of its surroundings.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from modules import scheduled
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from blendir.backends.systemverilog.simulation import Pauses, Rtl
+from blendir.backends.systemverilog.sv_names import SvDesign
+from blendir.backends.systemverilog.target import project_files
+from blendir.hardware.timing import processes
+from blendir.interpreter import run_module
+
+Array = NDArray[Any]
+FREE = Pauses()
+STALLED = Pauses(0.3, 0.3, 2)
+BUSY_SINK = Pauses(0.0, 0.6, 3)
+SLOW_SOURCE = Pauses(0.6, 0.0, 4)
+
+
+@dataclass
+class Simulation:
+    """
+    A module built in a folder. `run` compares every stream with the interpreter.
+    """
+
+    module: ModuleOp
+    folder: Path
+    rtl: Rtl
+
+    def run(self, x: Array, pauses: Pauses = FREE) -> list[int]:
+        """
+        Runs frames, compares every beat of every stream, and returns when the last word of each frame left, of any
+        output.
+        """
+        want: dict[SSAValue, list[Array]] = {}
+
+        def observe(op: Operation, index: int, value: Array) -> None:
+            want.setdefault(op.results[index], []).append(value.reshape(len(value), -1))
+
+        expected = run_module(self.module, x, observe)
+        found = self.rtl(x, pauses)
+        for op in processes(self.module):
+            for index, value in enumerate(op.outputs):
+                beats = self.rtl.beats(value, len(x))
+                np.testing.assert_array_equal(
+                    beats, np.concatenate(want[value]), f"{op.layer_name} ({op.name}) {index}"
+                )
+        np.testing.assert_array_equal(found, expected)
+        return [max(cycles) for cycles in zip(*self.rtl.leaving, strict=True)]
+
+    def check(self, x: Array, paces: Sequence[Pauses] = (FREE, STALLED, BUSY_SINK, SLOW_SOURCE)) -> None:
+        """
+        No pace changes a value; at full rate, frames leave at the interval of the schedule, and one alone is not later
+        than its latency.
+        """
+        for pauses in paces:
+            self.run(x, pauses)
+        timing = self.rtl.timing
+        frames = np.concatenate([x] * -(-8 // len(x)))
+        leaving = self.run(frames)
+        assert leaving[-1] - leaving[-3] == 2 * timing.frame_interval, (leaving, timing.frame_interval)
+        alone = self.run(x[:1], Pauses(interval=max(timing.cycles.values())))
+        assert alone[0] < timing.first_frame_latency, (alone, timing.first_frame_latency)
+
+
+@cache
+def runtime() -> Path:
+    """
+    A folder for what all builds of this process share.
+    """
+    folder = tempfile.mkdtemp(prefix="blendir-verilated-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def simulation(module: ModuleOp, folder: Path) -> Simulation:
+    """
+    Prints and builds a [stream] module, which is scheduled where it is not yet.
+    """
+    if any(op.fifo_depths is None for op in processes(module) if op.outputs):
+        module = scheduled(module)
+    for name, text in project_files(SvDesign(module)).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    record = folder / "streams"
+    record.mkdir(exist_ok=True)
+    return Simulation(module, folder, Rtl(module, folder, record, runtime()))
