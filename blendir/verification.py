@@ -20,9 +20,11 @@ from blendir.backends.cpu.native import Native
 from blendir.backends.design import frame_order, layer_results
 from blendir.backends.engines import Engine, require_engine
 from blendir.backends.folder import integer_stages, read_report, target_of
-from blendir.backends.target import Program, Target, Trace
+from blendir.backends.systemverilog.target import simulation_of
+from blendir.backends.target import Program, Trace
 from blendir.backends.traces import MOVES, Parts, tensor_trace
 from blendir.dialects.blend import BlendOp, tensor_type
+from blendir.errors import UserError
 from blendir.interpreter import run_module
 from blendir.interpreter.run import Outputs, chunks, frames_at_once, listed
 
@@ -161,6 +163,7 @@ def verify(
     *,
     stages: Mapping[str, ModuleOp] | None = None,
     engine: Engine = "native",
+    rtl: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verification:
     """
@@ -169,25 +172,30 @@ def verify(
 
     stages: those of the folder, where they are read already. engine: with "native", the interpreter runs the first
     frames, and compiled code, which is compared with it there, all of them; with "interpreter" or "csim" the
-    interpreter runs all, with "interpreter" without the program. `progress` is told the number of frames done.
+    interpreter runs all, with "interpreter" without the program. rtl: also the SystemVerilog of a [stream] design.
+    `progress` is told the number of frames done.
     Raises ValueError where blendir did not make the folder or cannot build it here.
     """
     require_engine(engine)
     folder = Path(folder)
     target = target_of(read_report(folder))
+    if rtl and target.stage != "stream":
+        raise UserError(f"{folder} has no processes, of which SystemVerilog could be printed")
     stages = integer_stages(folder) if stages is None else stages
     outcome = Verification()
     shapes = layer_shapes(stages["fixed"])
     with tempfile.TemporaryDirectory(prefix="blendir-verify-") as record:
-        program = None
+        programs: dict[str, Program] = {}
         if engine != "interpreter":
             target.require_tools()
-            program = target.program(stages[target.stage], folder, Path(record))
+            programs[target.language] = target.program(stages[target.stage], folder, Path(record))
+        if rtl:
+            programs["SystemVerilog"] = simulation_of(stages["stream"], folder, Path(record))
         net = Native(stages["fixed"]) if engine == "native" else None
         for part in chunks(np.asarray(x), frames_at_once(stages["fixed"])):
             interpreted = net is None or outcome.images < INTERPRETED
             reference, output = tensor_trace(stages["fixed"], part) if net is None or interpreted else net.trace(part)
-            for stage, (trace, y) in others(target, stages, net, program, part, interpreted):
+            for stage, (trace, y) in others(stages, net, programs, part, interpreted):
                 found, first = compare(reference, trace, shapes, stage, outcome.images)
                 found.mismatches += wrong_outputs(y, output)
                 total = outcome.comparisons.setdefault(stage, Comparison(stage, found.layers))
@@ -200,10 +208,9 @@ def verify(
 
 
 def others(
-    target: Target,
     stages: Mapping[str, ModuleOp],
     net: Native | None,
-    program: Program | None,
+    programs: Mapping[str, Program],
     x: Array,
     interpreted: bool,
 ) -> Iterator[tuple[str, tuple[Trace, Outputs]]]:
@@ -216,5 +223,5 @@ def others(
                 yield stage, trace(stages[stage], x)
         if net is not None:
             yield NATIVE, net.trace(x)
-    if program is not None:
-        yield target.language, program.trace(x)
+    for language, program in programs.items():
+        yield language, program.trace(x)

@@ -43,7 +43,7 @@ FLAGS = (
     "-j",
     "2",
 )
-OPTIMISATION = ("-CFLAGS", "-O2", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O0 CFG_CXXFLAGS_PCH_I=-include")
+OPTIMISATION = ("-CFLAGS", "-O2", "-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0 CFG_CXXFLAGS_PCH_I=-include")
 
 
 class RtlError(ProgramError):
@@ -110,7 +110,16 @@ def build(folder: Path, place: Path, runtime: Path | None = None) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     copy_objects(runtime, place)
     sources = [str(file) for file in (folder / "top.sv", *sorted((folder / "rtl").glob("*.sv")))]
-    flags = [*FLAGS, "--Mdir", str(place), "-DBLENDIR_TRACE", "-DBLENDIR_FAST", "-CFLAGS", f"-I{folder / 'sim'}", *OPTIMISATION]
+    flags = [
+        *FLAGS,
+        "--Mdir",
+        str(place),
+        "-DBLENDIR_TRACE",
+        "-DBLENDIR_FAST",
+        "-CFLAGS",
+        f"-I{folder / 'sim'}",
+        *OPTIMISATION,
+    ]
     made = [*command, *flags, "--build", "-o", "simulation", *sources, str(folder / "sim" / "main.cpp")]
     run_tool(made, folder, "building the simulation", environment)
     copy_objects(place, runtime)

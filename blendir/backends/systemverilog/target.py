@@ -41,6 +41,20 @@ def project_files(design: SvDesign) -> dict[str, str]:
     return source_files(design) | simulation_files(design)
 
 
+def simulation_of(module: ModuleOp, folder: Path, record: Path | None = None) -> Rtl:
+    """
+    The simulation of a design folder: of its own files, or where another backend wrote it, of what is printed from its
+    [stream] module.
+    """
+    require_verilator()
+    if not (folder / "top.sv").exists():
+        folder = folder / "build" / "systemverilog"
+        for name, text in project_files(SvDesign(module)).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    return Rtl(module, folder, record)
+
+
 @dataclass(frozen=True)
 class SystemVerilogTarget(Target):
     """

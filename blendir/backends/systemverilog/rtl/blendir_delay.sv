@@ -13,13 +13,9 @@ module blendir_delay #(
       assign later = now;
       wire unused = &{1'b0, clk, enable};
     end else begin : registers
-      logic [WIDTH-1:0] stages [STAGES];
-      always_ff @(posedge clk)
-        if (enable) begin
-          stages[0] <= now;
-          for (int i = 1; i < STAGES; i++) stages[i] <= stages[i-1];
-        end
-      assign later = stages[STAGES-1];
+      logic [STAGES*WIDTH-1:0] line;
+      always_ff @(posedge clk) if (enable) line <= (STAGES*WIDTH)'({line, now});
+      assign later = line[STAGES*WIDTH-1 -: WIDTH];
     end
   endgenerate
 endmodule

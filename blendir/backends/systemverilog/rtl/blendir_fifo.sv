@@ -1,6 +1,6 @@
 // A FIFO of exactly DEPTH beats of WIDTH bits. What is written in one cycle can be read in the next one, and from block
 // RAM two cycles later. `in_ready` does not depend on `out_ready`. It is a shift register, or with BLOCK a block RAM with
-// a register behind it, which is one of the DEPTH places.
+// a register behind it, which is one of the DEPTH places. With BLENDIR_FAST, for simulation, beats do not move.
 module blendir_fifo #(
   parameter int WIDTH = 1,
   parameter int DEPTH = 2,
@@ -52,19 +52,37 @@ module blendir_fifo #(
           if (load || pop) shown <= load;
         end
       end
+`ifdef BLENDIR_FAST
+    end else begin : circular
+      localparam int ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1;
+      logic [WIDTH-1:0] cells [DEPTH];
+      logic [ADDRESS-1:0] head, tail;
+      assign out_valid = count != '0;
+      assign out_data = cells[head];
+      always_ff @(posedge clk) begin
+        if (push) cells[tail] <= in_data;
+        if (rst) begin
+          head <= '0;
+          tail <= '0;
+        end else begin
+          if (push) tail <= tail == ADDRESS'(DEPTH - 1) ? '0 : tail + 1'b1;
+          if (pop) head <= head == ADDRESS'(DEPTH - 1) ? '0 : head + 1'b1;
+        end
+      end
+    end
+`else
     end else begin : shifted
       localparam int ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1;
-      (* srl_style = "srl" *) logic [WIDTH-1:0] cells [DEPTH];
       logic [ADDRESS-1:0] oldest;
       assign oldest = ADDRESS'(count - 1'b1);
       assign out_valid = count != '0;
-      assign out_data = cells[oldest];
-      always_ff @(posedge clk)
-        if (push) begin
-          cells[0] <= in_data;
-          for (int i = 1; i < DEPTH; i++) cells[i] <= cells[i-1];
-        end
+      for (genvar b = 0; b < WIDTH; b++) begin : lane
+        (* srl_style = "srl" *) logic [DEPTH-1:0] line;
+        always_ff @(posedge clk) if (push) line <= DEPTH'({line, in_data[b]});
+        assign out_data[b] = line[oldest];
+      end
     end
+`endif
   endgenerate
 
 `ifdef BLENDIR_TRACE

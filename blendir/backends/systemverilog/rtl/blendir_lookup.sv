@@ -28,18 +28,23 @@ module blendir_lookup #(
     else if (advance) {out_valid, valid} <= {valid, in_valid};
   end
 
-  logic [G*E-1:0] address;
-  logic [G*EO-1:0] found;
-  for (genvar g = 0; g < G; g++) begin : g_address
+  logic [2*COPIES*E-1:0] address;
+  logic [2*COPIES*EO-1:0] found;
+  if (2*COPIES > G) begin : spare
+    assign address[G*E +: E] = '0;
+    wire unused = &{1'b0, found[G*EO +: EO]};
+  end
+  for (genvar g = 0; g < G; g++) begin : element
     // The lowest integer is at address 0: a sign is inverted.
-    always_ff @(posedge clk) if (advance) address[g*E+:E] <= in_data[g*E+:E] ^ (E'(IS_SIGNED) << (E - 1));
+    logic [E-1:0] place;
+    always_ff @(posedge clk) if (advance) place <= in_data[g*E +: E] ^ (E'(IS_SIGNED) << (E - 1));
+    assign address[g*E +: E] = place;
   end
-  for (genvar i = 0; i < COPIES; i++) begin : g_copy
-    (* rom_style = TABLE_STYLE *) logic [EO-1:0] copy[1<<E];
-    initial $readmemh(TABLE_FILE, copy);
-    for (genvar g = 2 * i; g < 2 * i + 2 && g < G; g++) begin : g_port
-      always_ff @(posedge clk) if (advance) found[g*EO+:EO] <= copy[address[g*E+:E]];
-    end
+  for (genvar i = 0; i < COPIES; i++) begin : copy
+    blendir_rom2 #(.WIDTH(EO), .DEPTH(1 << E), .FILE(TABLE_FILE), .STYLE(TABLE_STYLE)) rom (
+      .clk, .enable(advance), .first(address[2*i*E +: E]), .second(address[(2*i+1)*E +: E]),
+      .first_line(found[2*i*EO +: EO]), .second_line(found[(2*i+1)*EO +: EO])
+    );
   end
-  always_ff @(posedge clk) if (advance) out_data <= found;
+  always_ff @(posedge clk) if (advance) out_data <= found[G*EO-1:0];
 endmodule

@@ -1,5 +1,6 @@
 // Where a matrix-vector unit is: input fold sf of SF, output fold nf of NF, tile nf*SF + sf, and the line of a border or
-// bias table, (row class * RX + column class) * NF + nf, which is there INDEX_STAGES >= 2 enabled cycles later.
+// bias table, (row class * RX + column class) * NF + nf, which is there INDEX_STAGES >= 2 enabled cycles later. With CHANNELS_FIRST, output folds are
+// inside input folds, and the tile is sf*NF + nf.
 module blendir_mvu_position #(
   parameter int SF = 1,
   parameter int NF = 1,
@@ -8,6 +9,7 @@ module blendir_mvu_position #(
   parameter int RY = 1,
   parameter int RX = 1,
   parameter int INDEX_STAGES = 2,
+  parameter int CHANNELS_FIRST = 0,
   parameter ROW_CLASS_FILE = "",
   parameter COLUMN_CLASS_FILE = "",
   localparam int BS = SF > 1 ? $clog2(SF) : 1,
@@ -27,16 +29,16 @@ module blendir_mvu_position #(
 );
   logic sf_ends, nf_ends;
   assign sf_ends = sf == BS'(SF - 1);
-  assign nf_ends = sf_ends && nf == BN'(NF - 1);
+  assign nf_ends = nf == BN'(NF - 1);
   always_ff @(posedge clk)
     if (rst) begin
       sf <= '0;
       nf <= '0;
       tile <= '0;
     end else if (step) begin
-      sf <= sf_ends ? '0 : sf + 1'b1;
-      if (sf_ends) nf <= nf_ends ? '0 : nf + 1'b1;
-      tile <= nf_ends ? '0 : tile + 1'b1;
+      if (CHANNELS_FIRST == 0 || nf_ends) sf <= sf_ends ? '0 : sf + 1'b1;
+      if (CHANNELS_FIRST != 0 || sf_ends) nf <= nf_ends ? '0 : nf + 1'b1;
+      tile <= sf_ends && nf_ends ? '0 : tile + 1'b1;
     end
   generate
     if (RY * RX == 1) begin : uniform
@@ -56,7 +58,7 @@ module blendir_mvu_position #(
         if (rst) begin
           y <= '0;
           x <= '0;
-        end else if (step && nf_ends) begin
+        end else if (step && sf_ends && nf_ends) begin
           x <= x == BX'(OW - 1) ? '0 : x + 1'b1;
           if (x == BX'(OW - 1)) y <= y == BY'(OH - 1) ? '0 : y + 1'b1;
         end

@@ -162,7 +162,7 @@ module blendir_window #(
   always_ff @(posedge clk)
     if (advance) begin
       arrived1 <= arrived;
-      emit1 <= emitting && 32'(phase) >= BI - 1;
+      emit1 <= emitting && 32'(phase) + 1 >= BI;
       beat1 <= BBO'(32'(phase) - (BI - 1));
       rows1 <= rows_now;
       columns1 <= columns_now;
