@@ -117,7 +117,7 @@ module blendir_fixed_depthwise #(
       );
       assign more = WIDE'($signed(sum));  // ACC bits hold what it adds up to
       if (WIDE > ACC) begin : spare
-        wire unused = &{1'b0, more[WIDE-1:ACC]};
+        wire unused_bits = &{1'b0, more[WIDE-1:ACC]};
       end
       // A group of channels comes again NF steps later.
       blendir_delay #(.WIDTH(ACC), .STAGES(NF - 1)) others (.clk, .enable(summed), .now(acc), .later(older));
