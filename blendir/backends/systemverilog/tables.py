@@ -25,11 +25,14 @@ def addresses(table: Table) -> NDArray[np.bool_]:
     """
     A table as bits [addresses, bits of a line], lowest bit first.
 
-    Its values are [addresses], [lanes, addresses] or [lanes, addresses, elements]; bools are single bits.
+    Its values are [addresses], [lanes, addresses] or [lanes, addresses, elements]; bools are single bits. Lanes that share
+    the ports of a memory are copies, of which the file has one.
     """
     values = np.asarray(table.values)
     if values.ndim == 1:
         values = values[None]
+    if table.storage is not None and table.storage.ports > 1:
+        values = values[:1]
     lines = np.moveaxis(values, 1, 0)
     if values.dtype != np.bool_:
         shifts = np.arange(min(64, entry_bits(table)), dtype=np.int64)
