@@ -52,6 +52,7 @@ class SvDesign(Design):
     """
 
     reserved = KEYWORDS | OWN
+    suffixes = ("tdata", "tvalid", "tready", "tlast")
 
     @cached_property
     def outputs(self) -> list[Output]:
@@ -62,7 +63,7 @@ class SvDesign(Design):
         return [
             Output(
                 op,
-                "out" if len(sinks) == 1 else f"{self.names.processes[op]}_",
+                "out" if len(sinks) == 1 else self.names.processes[op],
                 config["NO"],
                 config["P"] * config["V"],
             )
