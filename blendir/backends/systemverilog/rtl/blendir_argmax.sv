@@ -19,7 +19,7 @@ module blendir_argmax #(
   localparam int LEVELS = $clog2(G), LATENCY = LEVELS + 2;
 
   function automatic logic larger(input logic [E-1:0] x, input logic [E-1:0] than);
-    return IS_SIGNED != 0 ? $signed(x) > $signed(than) : x > than;
+    larger = IS_SIGNED != 0 ? $signed(x) > $signed(than) : x > than;
   endfunction
 
   wire advance = !out_valid || out_ready;

@@ -31,9 +31,9 @@ module blendir_pool #(
   function automatic logic [EO-1:0] combined(input logic [EO-1:0] old, input logic [EO-1:0] x);
     logic larger;
     larger = IS_SIGNED != 0 ? $signed(old) > $signed(x) : old > x;
-    if (KIND == 0) return old + x;
-    if (KIND == 1) return larger ? old : x;
-    return old | x;
+    if (KIND == 0) combined = old + x;
+    else if (KIND == 1) combined = larger ? old : x;
+    else combined = old | x;
   endfunction
 
   logic [GROUP_BITS-1:0] group;

@@ -22,7 +22,7 @@ module blendir_top_k #(
   localparam int BO = K / GO, PHASES = C + BO - 1, BITS = $clog2(PHASES + 1);
 
   function automatic logic larger(input logic [E-1:0] x, input logic [E-1:0] than);
-    return IS_SIGNED != 0 ? $signed(x) > $signed(than) : x > than;
+    larger = IS_SIGNED != 0 ? $signed(x) > $signed(than) : x > than;
   endfunction
 
   logic [BITS-1:0] phase;

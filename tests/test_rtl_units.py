@@ -1,0 +1,90 @@
+"""
+The modules of the SystemVerilog library that move, pick, pool, count and normalize, in Verilator: every beat of every
+stream is that of the interpreter, at any pace, and frames take the cycles of the schedule.
+"""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from layers import BinaryConv, Levels, Sign
+from modules import scheduled
+from rtl import FREE, STALLED, simulation
+from torch import Tensor, nn
+
+import blendir
+from blendir.backends.systemverilog.library import library
+from blendir.hardware.processes import PROCESSES, process_of
+from blendir.hardware.timing import processes
+
+
+class Moves(nn.Module):
+    """
+    What moves, picks and compares elements, side by side.
+    """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        four = x[..., :4]
+        return (
+            x[:, :, 1:4, 2:],
+            x.flip(2, 3),
+            F.max_pool2d(four, 2),
+            F.avg_pool2d(four, (3, 2)),
+            torch.cat([x, x[:, [3, 0, 2]]], 1),
+            torch.sigmoid(x[:, :3]),
+            x.argmax(1),
+            x.topk(3, 1).indices,
+        )
+
+
+def norm(channels: int) -> nn.BatchNorm2d:
+    layer = nn.BatchNorm2d(channels)
+    with torch.no_grad():
+        for parameter in (layer.weight, layer.bias, layer.running_mean):
+            assert parameter is not None
+            parameter.normal_()
+    return layer
+
+
+class Channels(nn.Module):
+    """
+    Depthwise convolutions in fixed point and of bits, levels before a binary convolution, and a layer normalization.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each = nn.Conv2d(6, 6, 3, 1, 1, groups=6)
+        self.bits = nn.Sequential(norm(6), Sign(), BinaryConv(6, 12, 3, 2, 1, 0.0, True, 6), norm(12))
+        self.levels = nn.Sequential(norm(6), Levels(3), BinaryConv(6, 4, (3), 1, 1, 0.0, False), norm(4))
+        self.norm = nn.LayerNorm(6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        y = self.each(x)
+        return self.bits(y), self.levels(y), self.norm(y.permute(0, 2, 3, 1))
+
+
+NETWORKS = {"moves": (Moves, (4, 6, 5)), "channels": (Channels, (6, 5, 6))}
+UNITS = {
+    "moves": {"crop", "reorder", "pool", "take", "concat", "lookup", "argmax", "top_k"},
+    "channels": {"fixed_depthwise", "binary_depthwise", "multi_threshold", "plane_mvu", "layer_norm"},
+}
+
+
+@pytest.mark.parametrize("fps", [None, 1.5e6], ids=["narrow", "wide"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_units(name: str, fps: float | None, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    make, shape = NETWORKS[name]
+    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
+    with warnings.catch_warnings():
+        module = blendir.lower(blendir.from_torch(make().eval(), x[:1]), "stream", x.numpy())
+    module = scheduled(module, fps)
+    assert {process_of(op).unit().function for op in processes(module)} >= UNITS[name]
+    simulation(module, tmp_path).check(x.numpy(), (FREE, STALLED))
+
+
+def test_every_unit_has_a_module() -> None:
+    functions = {function.name for process in PROCESSES.values() for function in process.functions}
+    assert {f"blendir_{function}" for function in functions} <= library().keys()
