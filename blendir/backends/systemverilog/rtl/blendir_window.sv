@@ -82,7 +82,7 @@ module blendir_window #(
   generate
     if (HS > H || WS > W) begin : idle_slots
       assign on_pixel =
-        $signed({1'b0, row}) >= TOP && 32'(row) < TOP + H && $signed({1'b0, column}) >= LEFT && 32'(column) < LEFT + W;
+        32'(row) + 1 > TOP && 32'(row) < TOP + H && 32'(column) + 1 > LEFT && 32'(column) < LEFT + W;
     end else begin : pixels_only
       assign on_pixel = 1'b1;
     end
