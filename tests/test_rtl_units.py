@@ -3,19 +3,22 @@ The modules of the SystemVerilog library that move, pick, pool, count and normal
 stream is that of the interpreter, at any pace, and frames take the cycles of the schedule.
 """
 
-import warnings
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from layers import BinaryConv, Levels, Sign
 from modules import scheduled
-from rtl import FREE, STALLED, simulation
+from rtl import FREE, STALLED, Pauses, simulation
 from torch import Tensor, nn
 
 import blendir
 from blendir.backends.systemverilog.library import library
+from blendir.dialects.stream import ProcessOp
+from blendir.hardware import timing
 from blendir.hardware.processes import PROCESSES, process_of
 from blendir.hardware.timing import processes
 
@@ -72,17 +75,52 @@ UNITS = {
 }
 
 
+class Constants(dict[str, Any]):
+    """
+    The constants of a module: parameters, and local ones, which are evaluated when something needs them.
+    """
+
+    def __init__(self, text: str, parameters: dict[str, int]):
+        super().__init__(clog2=lambda n: max(0, n - 1).bit_length(), countones=int.bit_count, **parameters)
+        self.expressions = dict(re.findall(r"localparam int (\w+) = ([^;]*);", text))
+
+    def __missing__(self, name: str) -> int:
+        text = self.expressions[name].replace("$", "").replace("/", "//")
+        return int(eval(re.sub(r"\(([^()?]*)\?([^():]*):([^()]*)\)", r"((\2) if (\1) else (\3))", text), {}, self))
+
+
+def latency(op: ProcessOp) -> int:
+    """
+    The cycles that the module of a process says it takes.
+    """
+    process = process_of(op)
+    unit = process.unit()
+    text = library()[f"blendir_{unit.function}"].file.read_text()
+    return Constants(text, unit.config | {"XNOR_DSP": int(process.uses_dsp_xnor)})["LATENCY"]
+
+
 @pytest.mark.parametrize("fps", [None, 1.5e6], ids=["narrow", "wide"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_units(name: str, fps: float | None, tmp_path: Path) -> None:
+def test_units(name: str, fps: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     make, shape = NETWORKS[name]
-    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
-    with warnings.catch_warnings():
-        module = blendir.lower(blendir.from_torch(make().eval(), x[:1]), "stream", x.numpy())
+    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)).numpy()
+    module = blendir.lower(blendir.from_torch(make().eval(), torch.from_numpy(x[:1])), "stream", x)
     module = scheduled(module, fps)
     assert {process_of(op).unit().function for op in processes(module)} >= UNITS[name]
-    simulation(module, tmp_path).check(x.numpy(), (FREE, STALLED))
+    made = simulation(module, tmp_path)
+    made.check(x, (FREE, STALLED))
+
+    assert all(latency(op) <= process_of(op).latency for op in processes(module))
+    alone = made.run(x[:1], Pauses(interval=max(made.rtl.timing.cycles.values())))
+
+    def of_the_modules(op: ProcessOp) -> Any:
+        process = process_of(op)
+        object.__setattr__(process, "latency", latency(op))
+        return process
+
+    monkeypatch.setattr(timing, "process_of", of_the_modules)
+    assert alone[0] < timing.simulate(module).first_frame_latency < made.rtl.timing.first_frame_latency
 
 
 def test_every_unit_has_a_module() -> None:

@@ -16,7 +16,8 @@ module blendir_argmax #(
   output logic out_valid,
   input  logic out_ready
 );
-  localparam int LEVELS = $clog2(G), LATENCY = LEVELS + 2;
+  localparam int LEVELS = $clog2(G);
+  localparam int LATENCY = LEVELS + 2;
 
   function automatic logic larger(input logic [E-1:0] x, input logic [E-1:0] than);
     larger = IS_SIGNED != 0 ? $signed(x) > $signed(than) : x > than;

@@ -19,7 +19,9 @@ module blendir_concat #(
   input  logic out_ready
 );
   localparam int LATENCY = 1;
-  localparam int BA = CA / G, BEATS = (CA + CB) / G, BITS = $clog2(BEATS + 1);
+  localparam int BA = CA / G;
+  localparam int BEATS = (CA + CB) / G;
+  localparam int BITS = $clog2(BEATS + 1);
 
   logic [BITS-1:0] at;
 

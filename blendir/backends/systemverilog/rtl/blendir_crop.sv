@@ -22,7 +22,9 @@ module blendir_crop #(
   input  logic out_ready
 );
   localparam int LATENCY = 1;
-  localparam int BEAT_BITS = $clog2(B + 1), ROW_BITS = $clog2(H + RS + 1), COLUMN_BITS = $clog2(W + CS + 1);
+  localparam int BEAT_BITS = $clog2(B + 1);
+  localparam int ROW_BITS = $clog2(H + RS + 1);
+  localparam int COLUMN_BITS = $clog2(W + CS + 1);
 
   logic [BEAT_BITS-1:0] beat;
   logic [ROW_BITS-1:0] row, next_row;  // H when no further row stays

@@ -23,8 +23,11 @@ module blendir_multi_threshold #(
   input  logic out_ready
 );
   localparam int LATENCY = 4;
-  localparam int GROUPS = C / G, GROUP_BITS = GROUPS > 1 ? $clog2(GROUPS) : 1;
-  localparam int PART = 16, PARTS = (L + PART - 1) / PART, COUNT = $clog2(L + 1);
+  localparam int GROUPS = C / G;
+  localparam int GROUP_BITS = GROUPS > 1 ? $clog2(GROUPS) : 1;
+  localparam int PART = 16;
+  localparam int PARTS = (L + PART - 1) / PART;
+  localparam int COUNT = $clog2(L + 1);
 
   wire advance = !out_valid || out_ready;
   assign in_ready = advance;

@@ -23,9 +23,12 @@ module blendir_pool #(
   input  logic out_ready
 );
   localparam int LATENCY = 3;
-  localparam int GROUPS = C / G, CELLS = OW * GROUPS;
-  localparam int GROUP_BITS = $clog2(GROUPS + 1), TAP_BITS = $clog2(RUN + 1);
-  localparam int CELL_BITS = $clog2(CELLS + 1), ROW_BITS = $clog2(ROWS + 1);
+  localparam int GROUPS = C / G;
+  localparam int CELLS = OW * GROUPS;
+  localparam int GROUP_BITS = $clog2(GROUPS + 1);
+  localparam int TAP_BITS = $clog2(RUN + 1);
+  localparam int CELL_BITS = $clog2(CELLS + 1);
+  localparam int ROW_BITS = $clog2(ROWS + 1);
 
   // One more element of a result.
   function automatic logic [EO-1:0] combined(input logic [EO-1:0] old, input logic [EO-1:0] x);

@@ -25,8 +25,12 @@ module blendir_reorder #(
   input  logic out_ready
 );
   localparam int LATENCY = 2;
-  localparam int AT_BITS = $clog2(I + 1), ADDRESS_BITS = $clog2(2 * I);
-  localparam int BITS1 = $clog2(E1 + 1), BITS2 = $clog2(E2 + 1), BITS3 = $clog2(E3 + 1), BITS4 = $clog2(E4 + 1);
+  localparam int AT_BITS = $clog2(I + 1);
+  localparam int ADDRESS_BITS = $clog2(2 * I);
+  localparam int BITS1 = $clog2(E1 + 1);
+  localparam int BITS2 = $clog2(E2 + 1);
+  localparam int BITS3 = $clog2(E3 + 1);
+  localparam int BITS4 = $clog2(E4 + 1);
   // Steps from the last beat of a loop to the next one of the loop around it, modulo the address.
   localparam int TURN3 = S3 - (E4 - 1) * S4;
   localparam int TURN2 = S2 - (E4 - 1) * S4 - (E3 - 1) * S3;

@@ -19,8 +19,11 @@ module blendir_take #(
   input  logic out_ready
 );
   localparam int LATENCY = 2;
-  localparam int BI = CI / GI, BO = CO / GO, PHASES = BI + BO - 1;
-  localparam int PHASE_BITS = $clog2(PHASES + 1), PICK_BITS = $clog2(CI + 1);
+  localparam int BI = CI / GI;
+  localparam int BO = CO / GO;
+  localparam int PHASES = BI + BO - 1;
+  localparam int PHASE_BITS = $clog2(PHASES + 1);
+  localparam int PICK_BITS = $clog2(CI + 1);
 
   logic [GO*PICK_BITS-1:0] pick[BO];
   initial $readmemh(PICK_FILE, pick);

@@ -19,7 +19,9 @@ module blendir_top_k #(
   input  logic out_ready
 );
   localparam int LATENCY = 3;
-  localparam int BO = K / GO, PHASES = C + BO - 1, BITS = $clog2(PHASES + 1);
+  localparam int BO = K / GO;
+  localparam int PHASES = C + BO - 1;
+  localparam int BITS = $clog2(PHASES + 1);
 
   function automatic logic larger(input logic [E-1:0] x, input logic [E-1:0] than);
     larger = IS_SIGNED != 0 ? $signed(x) > $signed(than) : x > than;
