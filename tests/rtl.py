@@ -22,6 +22,8 @@ from xdsl.ir import Operation, SSAValue
 from blendir.backends.systemverilog.simulation import Pauses, Rtl
 from blendir.backends.systemverilog.sv_names import SvDesign
 from blendir.backends.systemverilog.target import project_files
+from blendir.dialects.stream import ProcessOp
+from blendir.hardware.processes import process_of
 from blendir.hardware.timing import processes
 from blendir.interpreter import run_module
 from blendir.interpreter.run import listed
@@ -72,6 +74,7 @@ class Simulation:
         """
         for pauses in paces:
             self.run(x, pauses)
+        self.check_latencies(len(x))
         timing = self.rtl.timing
         frames = np.concatenate([x] * -(-8 // len(x)))
         leaving = self.run(frames)
@@ -79,6 +82,31 @@ class Simulation:
         assert leaving[-2] - leaving[-4] == 2 * timing.frame_interval, (leaving, timing.frame_interval)
         alone = self.run(x[:1], Pauses(interval=max(timing.cycles.values())))
         assert alone[0] < timing.first_frame_latency, (alone, timing.first_frame_latency)
+
+    def check_latencies(self, frames: int) -> None:
+        """
+        In the last run, no result of a process landed later after what it depends on than is assumed.
+        """
+        for op in processes(self.module):
+            found, assumed = self.latency(op, frames), process_of(op).latency
+            assert found is None or found <= assumed, f"{op.layer_name} ({op.name}): {found} of {assumed} cycles"
+
+    def latency(self, op: ProcessOp, frames: int) -> int | None:
+        """
+        The fewest cycles, in the last run, from the reads of a firing to the write of the same one, negative where it
+        does not wait for them; None where no firing does both.
+        """
+        firing, found = process_of(op).firing(frames), list[int]()
+        inputs = [(reads.flat, self.rtl.times(v)[1]) for v, reads in zip(op.inputs, firing.reads, strict=True)]
+        read = np.full(firing.count, -1)
+        for firings, cycles in inputs:
+            count = min(len(firings), len(cycles))
+            np.maximum.at(read, firings[:count], cycles[:count])
+        for value, writes in zip(op.outputs, firing.writes, strict=False):
+            cycles = self.rtl.times(value)[0][: len(writes.flat)]
+            begun = read[writes.flat[: len(cycles)]]
+            found += (cycles - begun)[begun >= 0].tolist()
+        return min(found, default=None)
 
 
 @cache

@@ -195,3 +195,13 @@ class Rtl:
         beats = data[: frames * kind.positions * kind.beats, : -(-kind.payload // 8)]
         values = unpack_beats(np.ascontiguousarray(beats), kind.format.width, kind.group.data, kind.format.signed)
         return values.reshape(-1, kind.beats * kind.group.data)[:, : kind.length.data].reshape(frames, -1)
+
+    def times(self, value: SSAValue) -> tuple[Array, Array]:
+        """
+        The cycles in which the beats of a stream were written and read in the last run.
+        """
+        assert self.record is not None
+        found = np.fromfile(self.record / f"top.{self.design.streams[value]}__fifo.times", np.uint32)
+        read = found >> 31 == 1
+        cycles = (found & np.uint32((1 << 31) - 1)).astype(np.int64)
+        return cycles[~read], cycles[read]

@@ -86,10 +86,20 @@ module blendir_fifo #(
   endgenerate
 
 `ifdef BLENDIR_TRACE
-  // Every beat in whole 32-bit words, in the file <folder>/<instance>.bin of `+trace=<folder>`.
+  // With `+trace=<folder>`, <folder>/<instance>.bin has every beat in whole 32-bit words, and <instance>.times the cycles
+  // of writes, and with bit 31 those of reads.
   string folder;
-  int file = 0;
-  initial if ($value$plusargs("trace=%s", folder)) file = $fopen($sformatf("%s/%m.bin", folder), "wb");
-  always_ff @(posedge clk) if (file != 0 && push && !rst) $fwrite(file, "%u", in_data);
+  int beats = 0, times = 0;
+  initial
+    if ($value$plusargs("trace=%s", folder)) begin
+      beats = $fopen($sformatf("%s/%m.bin", folder), "wb");
+      times = $fopen($sformatf("%s/%m.times", folder), "wb");
+    end
+  always_ff @(posedge clk)
+    if (beats != 0 && !rst) begin
+      if (push) $fwrite(beats, "%u", in_data);
+      if (push) $fwrite(times, "%u", {1'b0, 31'($time)});
+      if (pop) $fwrite(times, "%u", {1'b1, 31'($time)});
+    end
 `endif
 endmodule

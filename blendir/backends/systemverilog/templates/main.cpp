@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
       load(top.in_tdata, reinterpret_cast<const unsigned char*>(&input[sent * INPUT_BYTES]), INPUT_BYTES);
       offered = true;
     }
+    context.time(cycle);
     top.in_tvalid = offered;
     std::size_t index = 0;
 #define OUTPUT(name, bits, words) top.name##_tready = outputs[index++].ready = draw(random) >= sink_pause;
