@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from layers import BinaryConv, Levels, Sign
 from modules import scheduled
-from rtl import FREE, STALLED, simulation
+from rtl import FREE, STALLED, Pauses, simulation
 from torch import Tensor, nn
 
 import blendir
 from blendir.backends.systemverilog.library import library
 from blendir.dialects.stream import ProcessOp
+from blendir.hardware import timing
 from blendir.hardware.processes import PROCESSES, process_of
 from blendir.hardware.timing import processes
 
@@ -98,17 +99,27 @@ def latency(op: ProcessOp) -> int:
     return Constants(text, unit.config | {"XNOR_DSP": int(process.uses_dsp_xnor)})["LATENCY"]
 
 
-@pytest.mark.parametrize("fps", [None, 1.5e6], ids=["narrow", "wide"])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_units(name: str, fps: float | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "fps"), [("moves", None), ("moves", 1.5e6), ("channels", None)])
+def test_units(name: str, fps: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     make, shape = NETWORKS[name]
     x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)).numpy()
     module = blendir.lower(blendir.from_torch(make().eval(), torch.from_numpy(x[:1])), "stream", x)
     module = scheduled(module, fps)
     assert {process_of(op).unit().function for op in processes(module)} >= UNITS[name]
-    simulation(module, tmp_path).check(x, (FREE, STALLED))
+    made = simulation(module, tmp_path)
+    made.check(x, (FREE, STALLED))
+
     assert all(latency(op) <= process_of(op).latency for op in processes(module))
+    alone = made.run(x[:1], Pauses(interval=max(made.rtl.timing.cycles.values())))
+
+    def of_the_modules(op: ProcessOp) -> Any:
+        process = process_of(op)
+        object.__setattr__(process, "latency", latency(op))
+        return process
+
+    monkeypatch.setattr(timing, "process_of", of_the_modules)
+    assert alone[0] < timing.simulate(module).first_frame_latency < made.rtl.timing.first_frame_latency
 
 
 def test_every_unit_has_a_module() -> None:

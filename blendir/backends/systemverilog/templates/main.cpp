@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
   bool offered = false, done = false;
   for (std::uint64_t cycle = 0; !done; ++cycle) {
     // A word that is offered stays until it is taken.
-    if (!offered && sent < words && cycle * INPUT_WORDS >= sent * interval && draw(random) >= source_pause) {
+    if (!offered && sent < words && cycle >= sent * interval / INPUT_WORDS && draw(random) >= source_pause) {
       load(top.in_tdata, reinterpret_cast<const unsigned char*>(&input[sent * INPUT_BYTES]), INPUT_BYTES);
       offered = true;
     }
