@@ -75,13 +75,17 @@ UNITS = {
 }
 
 
+def clog2(n: int) -> int:
+    return max(0, n - 1).bit_length()
+
+
 class Constants(dict[str, Any]):
     """
     The constants of a module: parameters, and local ones, which are evaluated when something needs them.
     """
 
     def __init__(self, text: str, parameters: dict[str, int]):
-        super().__init__(clog2=lambda n: max(0, n - 1).bit_length(), countones=int.bit_count, **parameters)
+        super().__init__(clog2=clog2, countones=int.bit_count, **parameters)
         self.expressions = dict(re.findall(r"localparam int (\w+) = ([^;]*);", text))
 
     def __missing__(self, name: str) -> int:
@@ -99,12 +103,13 @@ def latency(op: ProcessOp) -> int:
     return Constants(text, unit.config | {"XNOR_DSP": int(process.uses_dsp_xnor)})["LATENCY"]
 
 
-@pytest.mark.parametrize(("name", "fps"), [("moves", None), ("moves", 1.5e6), ("channels", None)])
+@pytest.mark.parametrize(("name", "fps"), [("moves", None), ("moves", 1.5e6), ("channels", 1.5e6)])
 def test_units(name: str, fps: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
     make, shape = NETWORKS[name]
-    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)).numpy()
-    module = blendir.lower(blendir.from_torch(make().eval(), torch.from_numpy(x[:1])), "stream", x)
+    frames = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
+    x = frames.numpy()
+    module = blendir.lower(blendir.from_torch(make().eval(), frames[:1]), "stream", x)
     module = scheduled(module, fps)
     assert {process_of(op).unit().function for op in processes(module)} >= UNITS[name]
     made = simulation(module, tmp_path)
