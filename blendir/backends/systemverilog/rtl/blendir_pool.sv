@@ -82,20 +82,17 @@ module blendir_pool #(
   end
 
   // Stage 2: along a row. The next element of a group comes GROUPS beats later: a delay line.
-  logic [G*EO-1:0] partial[GROUPS];
+  logic [GROUPS*G*EO-1:0] partial;  // the newest one lowest
   logic [G*EO-1:0] along;
   always_comb begin
     for (int g = 0; g < G; g++) begin
       logic [EO-1:0] x;
       x = EO'({{EO{IS_SIGNED != 0 && beat[g*E+E-1]}}, beat[g*E+:E]});
-      along[g*EO+:EO] = beat_first ? x : combined(partial[GROUPS-1][g*EO+:EO], x);
+      along[g*EO+:EO] = beat_first ? x : combined(partial[((GROUPS-1)*G+g)*EO+:EO], x);
     end
   end
   always_ff @(posedge clk) begin
-    if (advance && beat_valid) begin
-      partial[0] <= along;
-      for (int c = 1; c < GROUPS; c++) partial[c] <= partial[c-1];
-    end
+    if (advance && beat_valid) partial <= (GROUPS*G*EO)'({partial, along});
   end
 
   logic row_valid, row_top, row_last;
@@ -122,12 +119,12 @@ module blendir_pool #(
     end
     always_comb begin
       for (int g = 0; g < G; g++) begin
-        down[g*EO+:EO] = row_top ? partial[0][g*EO+:EO] : combined(above[g*EO+:EO], partial[0][g*EO+:EO]);
+        down[g*EO+:EO] = row_top ? partial[g*EO+:EO] : combined(above[g*EO+:EO], partial[g*EO+:EO]);
       end
     end
   end else begin : g_row
     wire unused = &{1'b0, row_top, row_at};
-    assign down = partial[0];
+    assign down = partial[G*EO-1:0];
   end
 
   always_ff @(posedge clk) begin
