@@ -18,7 +18,10 @@ from blendir import pipeline
 from blendir.backends import DEFAULT, backend, translation
 from blendir.backends.design import test_vectors
 from blendir.backends.folder import check_destination, read_report, read_stage, target_of, write_folder
+from blendir.backends.systemverilog.simulation import Rtl
+from blendir.backends.systemverilog.target import simulation_of
 from blendir.backends.target import Program, Project, Target
+from blendir.errors import UserError
 from blendir.garbage import seldom_collected
 from blendir.hardware.goals import DEVICE, Goals
 from blendir.hardware.timing import simulate
@@ -53,6 +56,22 @@ class Build:
         bit.
         """
         return self._program(x)
+
+    @cached_property
+    def simulation(self) -> Rtl:
+        """
+        The SystemVerilog of the design in Verilator, built.
+        """
+        if target_of(self.report).stage != "stream":
+            raise UserError(f"{self.path} has no processes, of which SystemVerilog could be printed")
+        return simulation_of(self.module, self.path)
+
+    def rtl(self, x: NDArray[Any]) -> Outputs:
+        """
+        Runs frames x [N, ..] through the SystemVerilog of the design, clock by clock (built once); equal to
+        `blendir.run(self.module, x)` bit for bit.
+        """
+        return self.simulation(x)
 
 
 def open_design(folder: Path) -> Build:

@@ -21,9 +21,11 @@ from blendir.backends.cpu.native import Native
 from blendir.backends.design import in_tensor_order, layer_results
 from blendir.backends.engines import Engine, require_engine
 from blendir.backends.folder import integer_stages, read_report, target_of
-from blendir.backends.target import Program, Target, Trace
+from blendir.backends.systemverilog.target import simulation_of
+from blendir.backends.target import Program, Trace
 from blendir.backends.traces import MOVES, Parts, tensor_trace
 from blendir.dialects.blend import BlendOp, tensor_type
+from blendir.errors import UserError
 from blendir.interpreter import run_module
 from blendir.interpreter.run import Outputs, chunks, frames_at_once, listed
 
@@ -163,6 +165,7 @@ def verify(
     *,
     stages: Mapping[str, ModuleOp] | None = None,
     engine: Engine = "native",
+    rtl: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verification:
     """
@@ -171,23 +174,26 @@ def verify(
 
     stages: those of the folder, where they are read already. engine: with "native", the interpreter runs the first
     frames, and compiled code, which is compared with it there, all of them; with "interpreter" or "csim" the
-    interpreter runs all, with "interpreter" without the program. `progress` is told the number of frames done.
+    interpreter runs all, with "interpreter" without the program. rtl: also the SystemVerilog of a [stream] design.
+    `progress` is told the number of frames done.
     Raises ValueError where blendir did not make the folder or cannot build it here.
     """
     require_engine(engine)
     folder = Path(folder)
     target = target_of(read_report(folder))
+    if rtl and target.stage != "stream":
+        raise UserError(f"{folder} has no processes, of which SystemVerilog could be printed")
     stages = integer_stages(folder) if stages is None else stages
     outcome = Verification()
     shapes = layer_shapes(stages["fixed"])
     with tempfile.TemporaryDirectory(prefix="blendir-verify-") as record:
-        net, program = built(target, stages, folder, Path(record), engine)
+        net, programs = built(stages, folder, Path(record), engine, rtl)
         parts = list(chunks(np.asarray(x), frames_at_once(stages["fixed"])))
-        recorded = ahead(program.trace, parts) if program is not None else None
+        recorded = {language: ahead(program.trace, parts) for language, program in programs.items()}
         for part in parts:
             interpreted = net is None or outcome.images < INTERPRETED
             reference, output = tensor_trace(stages["fixed"], part) if net is None or interpreted else net.trace(part)
-            for stage, (trace, y) in others(target, stages, net, recorded, part, interpreted):
+            for stage, (trace, y) in others(stages, net, recorded, part, interpreted):
                 found, first = compare(reference, trace, shapes, stage, outcome.images)
                 found.mismatches += wrong_outputs(y, output)
                 total = outcome.comparisons.setdefault(stage, Comparison(stage, found.layers))
@@ -200,18 +206,22 @@ def verify(
 
 
 def built(
-    target: Target, stages: Mapping[str, ModuleOp], folder: Path, record: Path, engine: Engine
-) -> tuple[Native | None, Program | None]:
+    stages: Mapping[str, ModuleOp], folder: Path, record: Path, engine: Engine, rtl: bool
+) -> tuple[Native | None, dict[str, Program]]:
     """
-    Compiled code and the program that an engine needs, built side by side.
+    Compiled code, and programs by the name of their language, that an engine needs; the two are built side by side.
     """
-    if engine == "interpreter":
-        return None, None
-    target.require_tools()
+    target = target_of(read_report(folder))
+    if engine != "interpreter":
+        target.require_tools()
     with ThreadPoolExecutor(1) as pool:
-        program = pool.submit(target.program, stages[target.stage], folder, record)
+        program = pool.submit(target.program, stages[target.stage], folder, record) if engine != "interpreter" else None
         net = Native(stages["fixed"]) if engine == "native" else None
-        return net, program.result()
+        programs = {} if program is None else {target.language: program.result()}
+    if rtl:
+        (record / "rtl").mkdir()
+        programs["SystemVerilog"] = simulation_of(stages["stream"], folder, record / "rtl")
+    return net, programs
 
 
 def ahead(work: Callable[[Array], T], parts: Iterable[Array]) -> Iterator[T]:
@@ -229,10 +239,9 @@ def ahead(work: Callable[[Array], T], parts: Iterable[Array]) -> Iterator[T]:
 
 
 def others(
-    target: Target,
     stages: Mapping[str, ModuleOp],
     net: Native | None,
-    recorded: Iterator[tuple[Trace, Outputs]] | None,
+    recorded: Mapping[str, Iterator[tuple[Trace, Outputs]]],
     x: Array,
     interpreted: bool,
 ) -> Iterator[tuple[str, tuple[Trace, Outputs]]]:
@@ -245,5 +254,5 @@ def others(
                 yield stage, trace(stages[stage], x)
         if net is not None:
             yield NATIVE, net.trace(x)
-    if recorded is not None:
-        yield target.language, next(recorded)
+    for language, traces in recorded.items():
+        yield language, next(traces)

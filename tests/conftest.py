@@ -20,7 +20,8 @@ SLOW = frozenset(
     test_compared test_cpp test_csim test_digits test_ends test_explore test_faults test_frontend_given
     test_frontend_layers test_frontend_models test_frontend_operands test_frontend_quantizers test_hostile_names
     test_levels test_memory_top test_mixer test_mutations test_native test_onnx test_passes test_planes test_public
-    test_quantization_error test_random_networks test_realtobinary test_resources test_streams test_training test_units
+    test_quantization_error test_random_networks test_realtobinary test_resources test_rtl test_streams test_training
+    test_units
     test_wide_networks test_xnor_dsp test_zoo_networks
     """.split()
 )

@@ -107,7 +107,7 @@ def test_commands_reach_it(here: Path) -> None:
 
 
 def test_an_unknown_backend_is_a_line(here: Path, net: ModuleOp, tmp_path: Path) -> None:
-    message = r"^unknown backend verilog; the backends are hls, cpu$"
+    message = r"^unknown backend verilog; the backends are hls, cpu, systemverilog$"
     with pytest.raises(ValueError, match=message):
         blendir.compile(net, tmp_path / "d", backend="verilog")
     with pytest.raises(ValueError, match=message):

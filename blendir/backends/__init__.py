@@ -33,7 +33,20 @@ def get_cpu() -> type[Target]:
     return CPUTarget
 
 
-BACKENDS: dict[str, Callable[[], type[Target]]] = {"hls": get_hls, "cpu": get_cpu}
+def get_systemverilog() -> type[Target]:
+    """
+    SystemVerilog for FPGAs.
+    """
+    from blendir.backends.systemverilog.target import SystemVerilogTarget
+
+    return SystemVerilogTarget
+
+
+BACKENDS: dict[str, Callable[[], type[Target]]] = {
+    "hls": get_hls,
+    "cpu": get_cpu,
+    "systemverilog": get_systemverilog,
+}
 """The targets by name, imported when asked for."""
 DEFAULT = "hls"
 LANGUAGES = {"cpu": "cpp"}

@@ -46,6 +46,7 @@ from blendir.tools.options import (
     print_json,
     print_table,
 )
+from blendir.tools.simulate import CYCLE_COLUMNS, simulate_design
 from blendir.tools.terminal import FoundWrong, Tool, ToolGroup, progress, say
 from blendir.verification import Verification, verify
 
@@ -217,9 +218,17 @@ def as_dictionary(found: Verification) -> dict[str, Any]:
 @click.option("--against", metavar="MODEL", help="Also measure what fixed point costs, layer by layer, against MODEL.")
 @click.option("--weights", type=FILE, metavar="F.safetensors", help="Weights to load into MODEL.")
 @click.option("--engine", type=ENGINE, default="native", show_default=True, help="What runs [fixed] on all frames.")
+@click.option("--rtl", is_flag=True, help="Also compare the SystemVerilog of the design in Verilator.")
 @output_options
 def verify_command(
-    folder: Path, data: Path, against: str | None, weights: Path | None, engine: Engine, quiet: bool, as_json: bool
+    folder: Path,
+    data: Path,
+    against: str | None,
+    weights: Path | None,
+    engine: Engine,
+    rtl: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """
     Runs frames through every integer stage and the compiled C++ of a design, and compares every layer.
@@ -242,7 +251,7 @@ def verify_command(
         with progress(f"comparing {folder} with {against}", quiet):
             errors = errors_against(folder, stages["fixed"], module, against, x)
     with progress(f"verifying {folder}", quiet, len(x)) as advance:
-        found = verify(folder, x, stages=stages, engine=engine, progress=advance)
+        found = verify(folder, x, stages=stages, engine=engine, rtl=rtl, progress=advance)
     if as_json:
         print_json(as_dictionary(found) | errors)
     elif not quiet:
@@ -259,6 +268,26 @@ def verify_command(
         say(warning)
     if found.mismatches:
         raise FoundWrong(str(found.first) if found.first else f"{found.mismatches} mismatches in the output")
+
+
+@cli.command("simulate")
+@click.argument("folder", type=FILE, metavar="DIR")
+@click.option("--data", required=True, type=FILE, metavar="X.npy", help="Frames [N, ..].")
+@output_options
+def simulate_command(folder: Path, data: Path, quiet: bool, as_json: bool) -> None:
+    """
+    Runs frames through the SystemVerilog of a design in Verilator, clock by clock, one after another without a gap.
+
+    The outputs are compared with those of the interpreter, and cycles are counted: from the first word offered to the
+    last word of the first frame, and between the last words of the last two frames.
+    """
+    found = simulate_design(folder, data, quiet)
+    if as_json:
+        print_json(asdict(found))
+    elif not quiet:
+        print_table(f"{found.frames} frames", list(CYCLE_COLUMNS), found.rows())
+    if found.mismatches:
+        raise FoundWrong(f"{found.mismatches} mismatches in the output: blendir verify --rtl names the first layer")
 
 
 @cli.command("models")

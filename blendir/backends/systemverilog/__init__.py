@@ -1,0 +1,3 @@
+"""
+SystemVerilog: a backend for FPGAs and its simulation.
+"""
