@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from blendir.backends.design import frame_order, layer_results
+from blendir.backends.design import in_tensor_order, layer_results
 from blendir.backends.systemverilog.sv_names import SvDesign
 from blendir.backends.target import ProgramError, Trace
 from blendir.dialects.stream import stream_type
@@ -170,7 +170,7 @@ class Rtl:
         outputs: list[NDArray[np.float64]] = []
         for sink, shape, integers in zip(self.design.sinks, shapes, self.integers(x, pauses), strict=True):
             frames = stream_type(sink.input).format.decode(integers)
-            outputs.append(frames[:, frame_order(sink, 0)].reshape(-1, *shape))
+            outputs.append(in_tensor_order(frames, sink, 0).reshape(-1, *shape))
         return alone(outputs)
 
     def trace(self, x: Array) -> tuple[Trace, Outputs]:
@@ -181,7 +181,7 @@ class Rtl:
         trace: Trace = {}
         for op, index, layer in layer_results(self.design.processes):
             frames = self.beats(op.results[index], len(x))
-            trace[layer] = frames[:, frame_order(op, index)]
+            trace[layer] = in_tensor_order(frames, op, index)
         return trace, y
 
     def beats(self, value: SSAValue, frames: int) -> Array:
