@@ -24,28 +24,43 @@ TABLES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class Spelled(nn.Module):
+class Decided(nn.Module):
     """
-    What users write by comparisons with 0, by a constant beside values, or by letters.
+    What users write by comparisons with 0.
     """
 
-    def __init__(self, kind: str, weight: Tensor | None = None):
+    def __init__(self, kind: str):
         super().__init__()
         self.kind = kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "sign":
+            return x.sign().masked_fill(x == 0, 1.0)
+        y = x.relu()
+        return torch.where(y != 0, y, 0.5)
+
+
+class Coordinates(nn.Module):
+    """
+    A constant beside values.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        plane = torch.arange(float(x[0, 0].numel())).view(1, 1, *x.shape[2:]) / 8
+        return torch.cat([x, plane.expand(len(x), -1, -1, -1).to(x.dtype)], 1)
+
+
+class Letters(nn.Module):
+    """
+    A product written by letters.
+    """
+
+    def __init__(self, weight: Tensor):
+        super().__init__()
         self.register_buffer("weight", weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        match self.kind:
-            case "sign":
-                return x.sign().masked_fill(x == 0, 1.0)
-            case "coordinates":
-                plane = torch.arange(float(x[0, 0].numel())).view(1, 1, *x.shape[2:]) / 8
-                return torch.cat([x, plane.expand(len(x), -1, -1, -1).to(x.dtype)], 1)
-            case "einsum":
-                return torch.einsum("nchw,ck->nkhw", x, self.get_buffer("weight").to(x.dtype))
-            case _:
-                y = x.relu()
-                return torch.where(y != 0, y, 0.5)
+        return torch.einsum("nchw,ck->nkhw", x, self.get_buffer("weight").to(x.dtype))
 
 
 class Extras(Builder):
@@ -94,25 +109,25 @@ class Extras(Builder):
 
     def sign_of_zero(self) -> list[nn.Module]:
         self.note("sign with a value at zero")
-        return [self.norm(), Spelled("sign"), self.binary_conv()]
+        return [self.norm(), Decided("sign"), self.binary_conv()]
 
     def coordinates(self) -> list[nn.Module]:
         """
         A constant plane beside the channels.
         """
         self.note("coordinates")
-        return [self.sized(Spelled("coordinates"))]
+        return [self.sized(Coordinates())]
 
     def letters(self) -> list[nn.Module]:
         self.note("einsum")
-        return [self.sized(Spelled("einsum", torch.randn(self.channels, 4))), self.norm()]
+        return [self.sized(Letters(torch.randn(self.channels, 4))), self.norm()]
 
     def zeros(self) -> list[nn.Module]:
         """
         Another value in place of 0.
         """
         self.note("equality")
-        return [self.norm(), Spelled("equality")]
+        return [self.norm(), Decided("equality")]
 
     def table(self) -> list[nn.Module]:
         """

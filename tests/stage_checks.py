@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from agreement import assert_equal
 from bounds import SLOPE, check_fixed, largest
+from extras import Decided
 from layers import BorderedSign, Compare, Largest, Levels, Sign, Top, float64
 from networks import RandomNetwork
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ def in_pytorch(network: RandomNetwork) -> tuple[Array, Array, Array]:
             case Top():
                 apart = lead(x, 1, module.k)  # topk leaves open which of two equal elements is first
                 distance, size = np.maximum(apart, np.finfo(np.float64).tiny), np.abs(x)
-            case BorderedSign():
+            case BorderedSign() | Decided():
                 distance, size = x, np.abs(x)
             case Levels():
                 steps = x.clip(0, 1) * module.steps
@@ -98,7 +99,7 @@ def in_pytorch(network: RandomNetwork) -> tuple[Array, Array, Array]:
             np.minimum(nearest, nearest_per_frame(distance, size), out=nearest)
             np.minimum(least, nearest_per_frame(distance, 1.0), out=least)
 
-    decisions = (Sign, BorderedSign, Levels, Compare, Largest, Top)
+    decisions = (Sign, BorderedSign, Decided, Levels, Compare, Largest, Top)
     handles = [m.register_forward_pre_hook(note) for m in network.model.modules() if isinstance(m, decisions)]
     frames = network.frames
     with float64(network.model), torch.no_grad():

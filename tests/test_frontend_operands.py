@@ -30,8 +30,12 @@ GIVEN = {
     "conv_transpose2d.input": (PLANE, (4, 5, 3, 3), (5,)),
     "conv2d.padding": (PLANE, (5, 4, 3, 3), (5,), [1, 1], "same"),
     "convolution.default": (PLANE, (5, 4, 3, 3), (5,), *GEOMETRY),
+    "einsum.default": ("nchw,ck->nkhw", [PLANE, (4, 5)]),
+    "group_norm.default": (PLANE, 2, (4,), (4,), 1e-5),
     "index.Tensor": (PLANE, [None, (4,)]),
+    "index_put.default": (PLANE, [(PLANE, "bits")], (1,)),
     "index_select.default": (PLANE, 1, (4,)),
+    "instance_norm.default": (PLANE, (4,), (4,), None, None, True, 0.1, 1e-5, False),
     "layer_norm.default": (MATRIX, [16], (16,), (16,)),
     "linear.default": (MATRIX, (5, 16), (5,)),
     "matmul.default": (MATRIX, (16, 5)),
@@ -93,7 +97,11 @@ class Applied(nn.Module):
                 if given[-1] == "bits":
                     return self.operand(x, index, given[0]) > 0
                 value = self.operand(x, index, given)
-                return (value.abs() * 2).long().clamp(0, 3) if self.name.startswith("index") and index else value
+                return (
+                    (value.abs() * 2).long().clamp(0, 3)
+                    if self.name.startswith(("index.", "index_select")) and index
+                    else value
+                )
             return [made(g) for g in given] if (isinstance(given, list) and None in given) or is_list(given) else given
 
         count = targets()[self.name]

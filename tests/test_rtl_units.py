@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import blendir
 from blendir.backends.systemverilog.library import library
 from blendir.dialects.stream import ProcessOp
-from blendir.hardware import timing
+from blendir.hardware import kept, timing
 from blendir.hardware.processes import PROCESSES, process_of
 from blendir.hardware.timing import processes
 
@@ -123,7 +123,8 @@ def test_units(name: str, fps: float | None, tmp_path: Path, monkeypatch: pytest
         object.__setattr__(process, "latency", latency(op))
         return process
 
-    monkeypatch.setattr(timing, "process_of", of_the_modules)
+    for asked in (timing, kept):
+        monkeypatch.setattr(asked, "process_of", of_the_modules)
     assert alone[0] < timing.simulate(module).first_frame_latency < made.rtl.timing.first_frame_latency
 
 

@@ -233,7 +233,7 @@ void window(stream<bits<Cfg::GI * Cfg::E>>& in, stream<bits<Cfg::GO * Cfg::E>>& 
       bits<Cfg::GO * Cfg::E> results[plan::WRITES];
       for (int w = 0; w < plan::WRITES; ++w) {
 #pragma HLS unroll
-        results[w] = beats[in_runs ? w : phase - (BI - 1)];
+        results[w] = beats[in_runs ? w : int(phase) - (BI - 1)];
       }
       write_run<plan::WRITES>(out, results);
     }
