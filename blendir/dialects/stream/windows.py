@@ -176,9 +176,9 @@ class MvuOp(ProcessOp, ABC):
             operands,
             [StreamType(len(classes[0]), len(classes[1]), outputs, element)],
             layer,
+            **properties,
             row_classes=i64_array(classes[0]),
             column_classes=i64_array(classes[1]),
-            **properties,
         )
 
     @property
