@@ -18,6 +18,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 Array = NDArray[Any]
 QONNX = "qonnx.custom_op.general"
+WEIGHT = np.random.default_rng(2).standard_normal((2, 4, 3, 3))
 
 
 class OnnxFile:
@@ -133,3 +134,14 @@ def executed(path: Path, frames: Array) -> dict[str, Array]:
     runs = [execute_onnx(wrapper, {source: frame[None]}, return_full_exec_context=True) for frame in frames]
     names = {node.name: node.output[0] for node in wrapper.graph.node} | {"output": result}
     return {name: np.concatenate([run[value] for run in runs]) for name, value in names.items()}
+
+
+def frames(shape: tuple[int, ...] = (3, 8, 8), count: int = 6) -> Array:
+    return np.random.default_rng(1).standard_normal((count, *shape)).astype(np.float32)
+
+
+def count(f: OnnxFile, table: Array, source: str = "input", **attributes: Any) -> str:
+    """
+    A count of thresholds.
+    """
+    return f.add("MultiThreshold", source, table, domain=QONNX, **{"out_dtype": "INT8"} | attributes)
