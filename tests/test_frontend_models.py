@@ -110,6 +110,12 @@ def test_model_is_not_changed():
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
 
 
+def test_a_weight_of_two_names():
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1))
+    model[2].weight = model[0].weight
+    check(model, image(3, 4, 4))
+
+
 def test_zero_weights_are_reported():
     class Layer(nn.Module):
         def __init__(self):

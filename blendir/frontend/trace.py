@@ -140,7 +140,7 @@ def untie(program: ExportedProgram) -> None:
     """
     seen: set[int] = set()
     for name, tensor in program.state_dict.items():
-        program.state_dict[name] = tensor.clone() if id(tensor) in seen else tensor
+        program.state_dict[name] = copy.deepcopy(tensor) if id(tensor) in seen else tensor  # stays a parameter
         seen.add(id(tensor))
 
 
