@@ -29,6 +29,7 @@ import torch
 import blendir
 from blendir.backends.cpu import build
 from blendir.backends.cpu.native import Native, aligned_bytes, pointer, pointers
+from blendir.frontend.errors import first_line
 from blendir.interpreter import encode_input, input_type
 from blendir.tools.counts import count
 from blendir.tools.inputs import load_model
@@ -119,7 +120,8 @@ def rates(runs: dict[str, Callable[[], Any]], frames: int, seconds: float) -> di
 
 def onnx_runs(network: torch.nn.Module, x: torch.Tensor, folder: str) -> dict[str, Callable[[Any], Any]]:
     """
-    A network in ONNX Runtime, of floats and of 8-bit weights; nothing, and a line, where a package is missing.
+    A network in ONNX Runtime, of floats and of 8-bit weights; nothing, and a line, where a package is missing or the
+    network has no such form.
     """
     try:
         import onnxruntime
@@ -130,9 +132,13 @@ def onnx_runs(network: torch.nn.Module, x: torch.Tensor, folder: str) -> dict[st
     files = {"onnxruntime": f"{folder}/float.onnx", "onnxruntime int8": f"{folder}/int8.onnx"}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    torch.onnx.export(
-        network, (x,), files["onnxruntime"], dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}
-    )
+    try:
+        torch.onnx.export(
+            network, (x,), files["onnxruntime"], dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}
+        )
+    except RuntimeError as error:
+        print(f"  without ONNX Runtime: PyTorch cannot export the network: {first_line(error)}")
+        return {}
     quantize_dynamic(files["onnxruntime"], files["onnxruntime int8"])
     sessions = {n: onnxruntime.InferenceSession(f, options, ["CPUExecutionProvider"]) for n, f in files.items()}
     return {n: partial(lambda session, frames: session.run(None, {"x": frames}), s) for n, s in sessions.items()}
